@@ -1,0 +1,57 @@
+"""A budget: what a statement may still spend, carried from the planner into the kernels.
+
+One object a statement. Whoever loops over shards, groups or rows calls `check` as often as a few
+milliseconds of work pass; it raises once the deadline is over or the caller has gone away.
+"""
+
+import threading
+from dataclasses import dataclass, field
+
+from bitbrook.clock import SYSTEM_CLOCK, Clock
+from bitbrook.errors import Cancelled, LimitExceeded, TimedOut
+
+
+@dataclass(slots=True)
+class Budget:
+    """Deadline, memory and cancel flag of one statement.
+
+    `deadline_s` is on the clock's monotonic scale; None never passes.
+    """
+
+    deadline_s: float | None = None
+    timeout_s: float = 60.0
+    answer_bytes_max: int = 64 << 20
+    groups_max: int = 10_000_000
+    memory_bytes_max: int = 2 << 30
+    clock: Clock = SYSTEM_CLOCK
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def starting_now(cls, timeout_s: float = 60.0, *, clock: Clock = SYSTEM_CLOCK) -> "Budget":
+        """Return a budget whose deadline is `timeout_s` from now."""
+        return cls(
+            deadline_s=clock.monotonic_s() + timeout_s, timeout_s=timeout_s, clock=clock
+        )
+
+    def check(self) -> None:
+        """Return if work may go on.
+
+        Raises:
+            Cancelled: the caller went away or asked for an end.
+            TimedOut: the deadline has passed.
+        """
+        if self.cancelled.is_set():
+            raise Cancelled("the statement was cancelled")
+        if self.deadline_s is not None and self.clock.monotonic_s() > self.deadline_s:
+            raise TimedOut(
+                f"the statement ran longer than its {self.timeout_s:g} s; "
+                "narrow its filter or raise query_timeout_s"
+            )
+
+    def check_groups(self, count: int) -> None:
+        """Return if an answer of `count` groups may be formed, else raise LimitExceeded."""
+        if count > self.groups_max:
+            raise LimitExceeded(
+                f"the statement forms {count:,} groups and {self.groups_max:,} are allowed; "
+                "narrow its filter or group by fewer fields"
+            )

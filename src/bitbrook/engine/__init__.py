@@ -1,0 +1,1 @@
+"""Tables, partitions, shards and fields: upserts, the log, checkpoints and recovery."""

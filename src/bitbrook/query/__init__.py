@@ -1,0 +1,1 @@
+"""Statements in PQL and SQL: text to algebra, algebra to answers."""
