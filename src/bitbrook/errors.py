@@ -69,9 +69,7 @@ class InvalidStatement(InvalidRequest):
 
     code = "InvalidStatement"
 
-    def __init__(
-        self, message: str, *, line: int = 0, column: int = 0, excerpt: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, line: int = 0, column: int = 0, excerpt: str = "") -> None:
         super().__init__(message)
         self.line = line
         self.column = column

@@ -29,9 +29,7 @@ class Budget:
     @classmethod
     def starting_now(cls, timeout_s: float = 60.0, *, clock: Clock = SYSTEM_CLOCK) -> "Budget":
         """Return a budget whose deadline is `timeout_s` from now."""
-        return cls(
-            deadline_s=clock.monotonic_s() + timeout_s, timeout_s=timeout_s, clock=clock
-        )
+        return cls(deadline_s=clock.monotonic_s() + timeout_s, timeout_s=timeout_s, clock=clock)
 
     def check(self) -> None:
         """Return if work may go on.

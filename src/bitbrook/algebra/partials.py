@@ -60,8 +60,8 @@ class GroupsPartial:
     `keys`: an array a group key, all of one length: Rows for row fields, int64 stored numbers for
     number fields; `key_nulls` has True where that key is null (the key's slot is then arbitrary).
     `counts`: int64. `measures`: one array a measure, object dtype of exact Python ints; None where
-    a group had no value. A count_distinct measure that must be merged over partitions is an object array
-    of frozensets of values until the merge; `compute.merge` turns it into counts.
+    a group had no value. A count_distinct measure that must be merged over partitions is an object
+    array of frozensets of values until the merge; `compute.merge` turns it into counts.
     """
 
     keys: list[Rows | npt.NDArray[np.int64]]

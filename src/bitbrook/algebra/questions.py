@@ -69,8 +69,8 @@ class MeasureKind(enum.StrEnum):
 class Measure(msgspec.Struct, frozen=True):
     """One aggregate over a field inside each group.
 
-    sum, min and max take number fields; count_values and count_distinct any field (count_distinct of a
-    set counts its different rows among the group's records).
+    sum, min and max take number fields; count_values and count_distinct any field (count_distinct
+    of a set counts its different rows among the group's records).
     """
 
     kind: MeasureKind
@@ -131,5 +131,11 @@ class ExtractRecords(Question, frozen=True):
 
 
 AnyQuestion = (
-    CountRecords | NumberTotals | RowCounts | ValueCounts | GroupRecords | RecordIds | ExtractRecords
+    CountRecords
+    | NumberTotals
+    | RowCounts
+    | ValueCounts
+    | GroupRecords
+    | RecordIds
+    | ExtractRecords
 )

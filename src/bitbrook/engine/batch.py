@@ -1,8 +1,8 @@
 """A batch: a columnar set of writes to one table, as it is logged and applied.
 
 A batch is a list of operations that become durable and visible together, in order. Its columns are
-already typed, checked and in stored form: applying a batch cannot fail on account of its values, so a
-batch that is in the log is a batch that will be applied, now or by recovery.
+already typed, checked and in stored form: applying a batch cannot fail on account of its values, so
+a batch that is in the log is a batch that will be applied, now or by recovery.
 
 Columns of an operation's RecordBatch, by name:
 

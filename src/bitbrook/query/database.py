@@ -39,7 +39,7 @@ class Database(Protocol):
     def create_table(
         self, name: str, *, is_keyed: bool, fields: tuple[FieldSchema, ...], description: str = ""
     ) -> TableSchema:
-        """Create a table; `Conflict` if the name is taken. Field ids are assigned by the catalogue."""
+        """Create a table; `Conflict` if the name is taken. The catalogue assigns field ids."""
         ...
 
     def drop_table(self, name: str) -> None:

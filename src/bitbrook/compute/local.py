@@ -1,0 +1,107 @@
+"""Partitions as objects in this process: the embedded default.
+
+Holds the open tables by id, sends each batch to the partitions that its records belong to, and asks
+all of a table's partitions at one moment. Knows nothing of names, users or deployments.
+"""
+
+import threading
+from concurrent.futures import Future
+from typing import Self
+
+from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.partials import AnyPartial
+from bitbrook.algebra.questions import Question
+from bitbrook.bitmap.kernels import warm
+from bitbrook.compute.merge import merge_partials
+from bitbrook.compute.routing import split_batch
+from bitbrook.engine.batch import Batch
+from bitbrook.engine.table import Table, TableStatistics
+from bitbrook.engine.writer import Writer
+from bitbrook.errors import TableNotFound
+from bitbrook.schema.field_types import TableSchema
+from bitbrook.stores.log import Log
+from bitbrook.stores.snapshots import SnapshotStore
+
+
+class LocalCompute:
+    """Every table's partitions, in this process."""
+
+    def __init__(self, log: Log, snapshots: SnapshotStore) -> None:
+        self._log = log
+        self._snapshots = snapshots
+        self._writer = Writer(log)
+        self._tables: dict[str, Table] = {}
+        self._lock = threading.Lock()
+        warm()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def open_table(self, schema: TableSchema) -> None:
+        """Open a table, new or as its snapshots and log left it.
+
+        Raises:
+            Damaged: what is stored is not what was written.
+        """
+        table = Table.open(schema, log=self._log, snapshots=self._snapshots, writer=self._writer)
+        with self._lock:
+            assert schema.id not in self._tables, f"table {schema.id} is open already"
+            self._tables[schema.id] = table
+
+    def alter_table(self, schema: TableSchema) -> None:
+        """Give an open table its new schema: added fields are empty, dropped ones are gone."""
+        self._table(schema.id).alter(schema)
+
+    def drop_table(self, table_id: str) -> None:
+        """Remove a table, its log and its snapshots; nothing happens if it is not open."""
+        with self._lock:
+            table = self._tables.pop(table_id, None)
+        if table is not None:
+            table.drop()
+
+    def submit(self, table_id: str, batch: Batch) -> Future[list[int]]:
+        """Return a future of how many values each operation changed.
+
+        It resolves once the batch is durable and visible.
+
+        Raises:
+            Overloaded: too much waits to be logged; nothing was applied.
+        """
+        table = self._table(table_id)
+        return table.submit(split_batch(batch, table.schema))
+
+    def write(self, table_id: str, batch: Batch) -> list[int]:
+        """Make a batch durable and visible; return how many values each operation changed."""
+        return self.submit(table_id, batch).result()
+
+    def ask(self, table_id: str, question: Question, budget: Budget) -> AnyPartial:
+        """Return the merged answer of all of a table's partitions, all at one moment."""
+        return merge_partials(question, self._table(table_id).evaluate(question, budget))
+
+    def statistics(self, table_id: str) -> TableStatistics:
+        """Return how many records and bytes a table holds, and each of its fields."""
+        return self._table(table_id).statistics()
+
+    def checkpoint(self) -> None:
+        """Write what changed in every table to its snapshots and trim the log."""
+        with self._lock:
+            tables = list(self._tables.values())
+        for table in tables:
+            table.checkpoint()
+
+    def close(self) -> None:
+        """Finish what was submitted, checkpoint every table and release everything."""
+        self._writer.close()
+        with self._lock:
+            tables, self._tables = list(self._tables.values()), {}
+        for table in tables:
+            table.close()
+
+    def _table(self, table_id: str) -> Table:
+        table = self._tables.get(table_id)
+        if table is None:
+            raise TableNotFound(f"index not found: table {table_id!r} is not open here")
+        return table
