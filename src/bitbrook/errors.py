@@ -17,9 +17,11 @@
         QuotaExceeded             429  an organisation's or deployment's allowance is used up
       Overloaded                  503  try again later; nothing was applied
         Stopping                  503  the server drains; nothing was applied
+        Fenced                    503  another process writes this partition; nothing was applied
       TimedOut                    504  the deadline passed and the work was given up
       Cancelled                   499  the caller went away or asked for an end
       NotSupported                501  part of a language that bitbrook does not answer
+      OutcomeUnknown              500  whether a write is durable will be known after a restart
       Damaged                     500  stored bytes are not what was written
       AlreadyRunning              500  another process owns the data directory
 
@@ -167,6 +169,12 @@ class Stopping(Overloaded):
     code = "Stopping"
 
 
+class Fenced(Overloaded):
+    """Another process appends to the partition's log now; nothing of this write was applied."""
+
+    code = "Fenced"
+
+
 class TimedOut(BitbrookError):
     """The deadline passed and the work was given up."""
 
@@ -186,6 +194,12 @@ class NotSupported(BitbrookError):
 
     code = "NotSupported"
     status = 501
+
+
+class OutcomeUnknown(BitbrookError):
+    """The log neither took a write nor refused it, and cannot be asked; a restart will tell."""
+
+    code = "OutcomeUnknown"
 
 
 class Damaged(BitbrookError):

@@ -1,0 +1,158 @@
+"""What a write does to one field in one shard.
+
+Every function takes positions and stored numbers or row codes that belong to the shard, in the
+order they were written, and returns how many values it changed: bits added or removed, numbers that
+differ from before. Of several values for one position the last one stays in single-valued fields;
+sets accumulate. The two forms of a mutex or bool change together: the values vector tells the old
+row of a position, so its bit is found without a search.
+
+Each function leaves a state that depends on the field's state before and on its arguments alone;
+that is what lets a replay skip fields that already contain a batch.
+"""
+
+import threading
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+from bitbrook.bitmap.rows import Rows
+from bitbrook.bitmap.views import views_by_time
+from bitbrook.engine.columns import Positions
+from bitbrook.engine.field import FieldShard
+from bitbrook.engine.shard import bitmap_of
+from bitbrook.schema.field_types import FieldType
+
+Codes = npt.NDArray[np.uint32]
+Numbers = npt.NDArray[np.int64]
+
+SHARD_WIDTH = 1 << 20
+
+
+_scratch = threading.local()
+
+
+def is_last_of_each(positions: Positions) -> npt.NDArray[np.bool_]:
+    """Return bool[n]: whether no later entry has the same position."""
+    last: npt.NDArray[np.uint32] | None = getattr(_scratch, "last", None)
+    if last is None:
+        last = _scratch.last = np.empty(SHARD_WIDTH, dtype=np.uint32)
+    numbers = np.arange(len(positions), dtype=np.uint32)
+    # Of repeated indices NumPy assigns the last; nothing needs clearing, as only the slots just
+    # written are read.
+    last[positions] = numbers
+    is_last: npt.NDArray[np.bool_] = last[positions] == numbers
+    return is_last
+
+
+def has_repeats(positions: Positions) -> bool:
+    """Return whether a position occurs twice. Ascending positions are told apart at once."""
+    if len(positions) < 2 or bool(np.all(positions[1:] > positions[:-1])):
+        return False
+    return not bool(np.all(is_last_of_each(positions)))
+
+
+def put_numbers(field: FieldShard, positions: Positions, numbers: Numbers) -> int:
+    """Store numbers (int64[n]) at distinct positions of an int, decimal or timestamp field."""
+    assert field.values is not None, "number fields keep values"
+    return field.values.put(positions, numbers)
+
+
+def put_codes(field: FieldShard, positions: Positions, codes: Numbers) -> int:
+    """Store row codes (int64[n]) at distinct positions of a mutex or bool field."""
+    assert field.values is not None, "mutex and bool keep values"
+    assert field.rows is not None, "mutex and bool keep rows"
+    old_codes, is_present = field.values.get(positions)
+    is_changed = ~is_present | (old_codes != codes)
+    changed = int(np.count_nonzero(is_changed))
+    if changed == 0:
+        return 0
+    if changed < len(positions):
+        positions, codes = positions[is_changed], codes[is_changed]
+        old_codes, is_present = old_codes[is_changed], is_present[is_changed]
+    if is_present.any():
+        field.rows.remove(old_codes[is_present].astype(np.uint32), positions[is_present])
+    field.rows.add(codes.astype(np.uint32), positions)
+    field.values.put(positions, codes)
+    return changed
+
+
+def add_members(
+    field: FieldShard,
+    positions: Positions,
+    codes: Codes,
+    times_s: Numbers | None = None,
+    has_time: npt.NDArray[np.bool_] | None = None,
+) -> int:
+    """Add rows to positions of a set or time field.
+
+    Returns the bits that are new in the standard view or, without one, in the finest views.
+    """
+    changed = 0
+    if field.rows is not None:
+        changed = field.rows.add(codes, positions)
+    if times_s is None or has_time is None or field.schema.type is not FieldType.TIME:
+        return changed
+    if not has_time.all():
+        positions, codes, times_s = positions[has_time], codes[has_time], times_s[has_time]
+    changed_by_view = 0
+    for view, chosen in views_by_time(field.schema.quantum, times_s):
+        rows = field.views.get(view)
+        if rows is None:
+            rows = field.views[view] = Rows()
+        added = rows.add(codes[chosen], positions[chosen])
+        if len(view) == _finest_view_length(field.schema.quantum):
+            changed_by_view += added
+    return changed if field.rows is not None else changed_by_view
+
+
+def _finest_view_length(quantum: str) -> int:
+    """Return how many digits name a view of the quantum's finest unit: 2024, 202405, ..."""
+    return {"Y": 4, "M": 6, "D": 8, "H": 10}[quantum[-1]]
+
+
+def clear_numbers(field: FieldShard, positions: Positions) -> int:
+    """Empty distinct positions of a number field."""
+    assert field.values is not None, "number fields keep values"
+    return field.values.remove(positions)
+
+
+def clear_codes(field: FieldShard, positions: Positions, codes: Codes) -> int:
+    """Empty those positions of a mutex or bool field that have the row given with them."""
+    assert field.values is not None, "mutex and bool keep values"
+    assert field.rows is not None, "mutex and bool keep rows"
+    old_codes, is_present = field.values.get(positions)
+    has_row = is_present & (old_codes == codes)
+    if not has_row.any():
+        return 0
+    field.rows.remove(codes[has_row], positions[has_row])
+    return field.values.remove(np.unique(positions[has_row]))
+
+
+def clear_members(field: FieldShard, positions: Positions, codes: Codes) -> int:
+    """Remove rows from positions of a set or time field, in every view."""
+    removed = [rows.remove(codes, positions) for rows in field.all_rows]
+    return max(removed, default=0)
+
+
+def empty_records(field: FieldShard, positions: Positions) -> None:
+    """Remove whatever a field of any type holds at these distinct positions."""
+    if field.values is None:
+        emptied = bitmap_of(positions)
+        for rows in field.all_rows:
+            rows.remove_positions(emptied)
+        return
+    if field.rows is not None:
+        old_codes, is_present = field.values.get(positions)
+        field.rows.remove(old_codes[is_present].astype(np.uint32), positions[is_present])
+    field.values.remove(positions)
+
+
+def clear_row(field: FieldShard, code: int) -> int:
+    """Remove one row of a set, mutex, time or bool field from every record; return its size."""
+    removed = BitMap()
+    for rows in field.all_rows:
+        removed |= rows.clear_row(code)
+    if field.values is not None and removed:
+        field.values.remove(np.array(removed.to_array(), dtype=np.uint32))
+    return len(removed)

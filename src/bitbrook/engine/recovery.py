@@ -1,0 +1,135 @@
+"""Recovery: a partition as its snapshot and its log left it.
+
+The manifest names the blocks, the log has every batch beyond the manifest's sequence, and batches
+are applied by the code that applied them first. What is stored must fit together without a gap:
+sequences follow each other, dictionaries continue each other, and no shard contains a batch that
+the log has lost. Where it does not fit nothing is guessed; the error names the place.
+"""
+
+from dataclasses import dataclass
+
+from bitbrook.engine.batch import decode_batch
+from bitbrook.engine.keys_block import Keys, decode_keys
+from bitbrook.engine.manifest import KeysBlock, Manifest, decode_manifest
+from bitbrook.engine.partition import Partition
+from bitbrook.engine.shard_block import decode_shard
+from bitbrook.errors import Damaged
+from bitbrook.schema.field_types import TableSchema
+from bitbrook.stores.log import Log, LogExtent
+from bitbrook.stores.snapshots import SnapshotStore
+
+REMEDY = "restore the data directory from a backup"
+
+
+@dataclass(slots=True)
+class Recovered:
+    """A partition, its current manifest, and the bytes of log that were replayed."""
+
+    partition: Partition
+    manifest: Manifest
+    log_bytes: int
+
+
+def recover_table(schema: TableSchema, *, log: Log, snapshots: SnapshotStore) -> list[Recovered]:
+    """Return every partition of a table, by number; new and empty where nothing is stored.
+
+    Raises:
+        Damaged: what is stored is not what was written; the message names the place.
+    """
+    names = [partition_name(schema.id, number) for number in range(schema.partition_count)]
+    manifests = log.manifests(names)
+    extents = log.extents(names)
+    return [
+        _recover_partition(
+            schema,
+            number,
+            manifest=decode_manifest(manifests[name], name) if name in manifests else None,
+            extent=extents.get(name),
+            log=log,
+            snapshots=snapshots,
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def partition_name(table_id: str, number: int) -> str:
+    """Return what a partition is called in the stores."""
+    return f"{table_id}.{number}"
+
+
+def _recover_partition(
+    schema: TableSchema,
+    number: int,
+    *,
+    manifest: Manifest | None,
+    extent: LogExtent | None,
+    log: Log,
+    snapshots: SnapshotStore,
+) -> Recovered:
+    name = partition_name(schema.id, number)
+    if manifest is None:
+        if extent is None and snapshots.names(name):
+            raise Damaged(f"partition {name} has a snapshot but no manifest; {REMEDY}")
+        manifest = Manifest(name)
+    if extent is not None and extent.first != manifest.sequence + 1:
+        raise Damaged(
+            f"the log of partition {name} begins with batch {extent.first} instead of "
+            f"{manifest.sequence + 1}; {REMEDY}"
+        )
+    partition = Partition(schema, number)
+    _load_snapshot(partition, manifest, snapshots)
+    if extent is not None:
+        _replay(partition, name, log)
+    last_contained = max(
+        (
+            sequence
+            for shard in partition.shards.values()
+            for sequence in (
+                shard.loaded_sequence,
+                *(field.loaded_sequence for field in shard.fields.values()),
+            )
+        ),
+        default=0,
+    )
+    if last_contained > partition.applied_sequence:
+        raise Damaged(
+            f"the log of partition {name} ends with batch {partition.applied_sequence}, but its "
+            f"snapshot was taken after batch {last_contained}; {REMEDY}"
+        )
+    return Recovered(partition, manifest, extent.size_bytes if extent else 0)
+
+
+def _load_snapshot(partition: Partition, manifest: Manifest, snapshots: SnapshotStore) -> None:
+    for field_id, dictionary in partition.dictionaries.items():
+        blocks = manifest.dictionaries.get(field_id, [])
+        _load_keys(dictionary, blocks, manifest.partition, snapshots)
+    if partition.keys is not None:
+        _load_keys(partition.keys, manifest.keys, manifest.partition, snapshots)
+    for number, stored in manifest.shards.items():
+        body = snapshots.read(manifest.partition, stored.block)
+        partition.shards[number] = decode_shard(body, stored.sequence, partition.schema)
+    partition.applied_sequence = manifest.sequence
+
+
+def _load_keys(
+    keys: Keys, blocks: list[KeysBlock], partition_name: str, snapshots: SnapshotStore
+) -> None:
+    for stored in blocks:
+        assert stored.first == len(keys), "blocks of keys continue each other"
+        decode_keys(snapshots.read(partition_name, stored.block), keys)
+
+
+def _replay(partition: Partition, name: str, log: Log) -> None:
+    for entry in log.read(name, after=partition.applied_sequence):
+        expected = partition.applied_sequence + 1
+        if entry.sequence != expected:
+            raise Damaged(
+                f"the log of partition {name} lacks batch {expected}: {entry.sequence} follows "
+                f"{expected - 1}; {REMEDY}"
+            )
+        where = f"batch {entry.sequence} in the log of partition {name}"
+        batch = decode_batch(entry.body, partition.schema, where=where)
+        try:
+            partition.apply(entry.sequence, batch)
+        except Exception as error:
+            raise Damaged(f"{where} cannot be applied ({error!r}); {REMEDY}") from error

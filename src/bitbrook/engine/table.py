@@ -1,0 +1,231 @@
+"""A table: its partitions in this process, their one lock, and their way in and out.
+
+A write holds the lock alone while all its parts are applied and a question shares it while all
+partitions are asked, so a batch is seen wholly or not at all, over all partitions. A table whose
+batch could not be applied, or whose log was taken over, refuses everything until a restart rebuilds
+it from what is stored: a torn batch is never shown and never checkpointed.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Self
+
+from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.partials import AnyPartial
+from bitbrook.algebra.questions import Question
+from bitbrook.clock import SYSTEM_CLOCK
+from bitbrook.engine.batch import Batch, decode_batch, encode_batch
+from bitbrook.engine.checkpoint import checkpoint_partition, delete_unnamed
+from bitbrook.engine.columns import check_columns
+from bitbrook.engine.evaluate import evaluate
+from bitbrook.engine.locks import ReadWriteLock
+from bitbrook.engine.recovery import Recovered, partition_name, recover_table
+from bitbrook.engine.statistics import TableStatistics, statistics_of
+from bitbrook.engine.upkeep import UpkeepPolicy
+from bitbrook.engine.writer import Part, Write, Writer
+from bitbrook.errors import BitbrookError, Damaged, Stopping, TableNotFound
+from bitbrook.schema.field_types import TableSchema
+from bitbrook.stores.log import Log
+from bitbrook.stores.snapshots import SnapshotStore
+
+
+class Table:
+    """The partitions of one table. Made by `Table.open`."""
+
+    def __init__(
+        self,
+        schema: TableSchema,
+        recovered: list[Recovered],
+        *,
+        log: Log,
+        snapshots: SnapshotStore,
+        writer: Writer,
+    ) -> None:
+        self.schema = schema
+        self._partitions = [each.partition for each in recovered]
+        self._manifests = [each.manifest for each in recovered]
+        self._log = log
+        self._snapshots = snapshots
+        self._writer = writer
+        self._lock = ReadWriteLock()
+        self._checkpointing = threading.Lock()
+        self._failure: BitbrookError | None = None
+        self._is_closing = False
+        self._unstored_bytes = sum(each.log_bytes for each in recovered)
+        self._unstored_since_s = SYSTEM_CLOCK.monotonic_s()
+
+    @classmethod
+    def open(
+        cls, schema: TableSchema, *, log: Log, snapshots: SnapshotStore, writer: Writer
+    ) -> Self:
+        """Return the table as its snapshots and log left it; empty if it is new.
+
+        Raises:
+            Damaged: what is stored is not what was written.
+        """
+        recovered = recover_table(schema, log=log, snapshots=snapshots)
+        for each in recovered:
+            delete_unnamed(each.manifest, snapshots)
+            writer.register(each.manifest.partition, each.partition.applied_sequence)
+        table = cls(schema, recovered, log=log, snapshots=snapshots, writer=writer)
+        writer.upkeep.add(table)
+        return table
+
+    @property
+    def failure(self) -> BitbrookError | None:
+        """Why the table refuses everything, if it does."""
+        return self._failure
+
+    def submit(self, parts: dict[int, Batch]) -> Future[list[int]]:
+        """Return a future of how many values each operation changed, over all parts.
+
+        `parts`: by partition number; each lists all operations of the batch. The future resolves
+        when all parts are durable and visible; all become so together.
+
+        Raises:
+            Overloaded: too much waits to be logged; nothing was applied.
+            Damaged: the table has failed and waits for a restart.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._is_closing:
+            raise Stopping(f"table {self.schema.name!r} is being closed; nothing was applied")
+        schema = self.schema
+        for batch in parts.values():
+            check_columns(batch, schema)
+        encoded = [
+            Part(partition_name(schema.id, number), number, batch, encode_batch(batch, schema))
+            for number, batch in parts.items()
+        ]
+        return self._writer.submit(Write(self, schema, encoded))
+
+    def evaluate(self, question: Question, budget: Budget) -> list[AnyPartial]:
+        """Return each partition's answer, all of one moment."""
+        with self._reading():
+            return [evaluate(partition, question, budget) for partition in self._partitions]
+
+    def alter(self, schema: TableSchema) -> None:
+        """Take over a new schema: added fields are empty, what dropped fields held is gone."""
+        assert schema.id == self.schema.id, "a schema belongs to one table"
+        assert schema.partition_count == len(self._partitions), "partitions are fixed for ever"
+        with self._lock.writing():
+            self.schema = schema
+            for partition in self._partitions:
+                partition.alter(schema)
+
+    def statistics(self) -> TableStatistics:
+        """Return how many records and bytes there are, in all and by field."""
+        with self._reading():
+            return statistics_of(self.schema, self._partitions, self._manifests)
+
+    def apply(self, write: Write) -> list[int]:
+        """Make a durable write visible (the writer's applier calls this)."""
+        with self._lock.writing():
+            if self._failure is not None:
+                raise self._failure
+            try:
+                changed = [self._apply_part(part, write.schema) for part in write.parts]
+            except Exception as error:
+                self._failure = Damaged(
+                    f"table {self.schema.name!r} could not apply a batch ({error!r}); it is "
+                    "closed until a restart rebuilds it from its snapshots and log"
+                )
+                raise self._failure from error
+            if self._unstored_bytes == 0:
+                self._unstored_since_s = SYSTEM_CLOCK.monotonic_s()
+            self._unstored_bytes += write.size_bytes
+        return [sum(counts) for counts in zip(*changed, strict=True)]
+
+    def fail(self, reason: BitbrookError) -> None:
+        """Refuse everything from now on."""
+        with self._lock.writing():
+            self._failure = self._failure or reason
+
+    def needs_checkpoint(self, policy: UpkeepPolicy) -> bool:
+        """Whether enough was logged since the last checkpoint, or long enough ago."""
+        if self._failure is not None or self._unstored_bytes == 0:
+            return False
+        age_s = SYSTEM_CLOCK.monotonic_s() - self._unstored_since_s
+        return self._unstored_bytes >= policy.log_bytes or age_s >= policy.checkpoint_age_s
+
+    def checkpoint(self) -> None:
+        """Write what changed to the snapshots and trim the log.
+
+        Raises:
+            Overloaded: the disk or the log refuses; nothing is lost.
+        """
+        with self._checkpointing:
+            with self._reading():
+                covered_bytes, started_s = self._unstored_bytes, SYSTEM_CLOCK.monotonic_s()
+            for number, partition in enumerate(self._partitions):
+                self._manifests[number] = checkpoint_partition(
+                    partition,
+                    self._manifests[number],
+                    reading=self._reading,
+                    log=self._log,
+                    snapshots=self._snapshots,
+                )
+                delete_unnamed(self._manifests[number], self._snapshots)
+            with self._lock.writing():
+                self._unstored_bytes -= covered_bytes
+                self._unstored_since_s = started_s
+
+    def expire_views(self, now_s: float) -> None:
+        """Drop the views of time fields whose time to live is over at `now_s` (Unix seconds)."""
+        with self._reading():
+            is_due = any(partition.expired_views(now_s) for partition in self._partitions)
+        if is_due:
+            with self._lock.writing():
+                for partition in self._partitions:
+                    for field_shard, view in partition.expired_views(now_s):
+                        del field_shard.views[view]
+
+    def close(self) -> None:
+        """Finish what was submitted, checkpoint, and take part in nothing any more."""
+        self._is_closing = True
+        self._writer.flush(self)
+        self._writer.upkeep.remove(self)
+        try:
+            if self._failure is None:
+                self.checkpoint()
+        finally:
+            self._leave()
+
+    def drop(self) -> None:
+        """Remove the table with its log and its snapshots."""
+        self.fail(TableNotFound(f"table {self.schema.name!r} was dropped"))
+        self._writer.flush(self)
+        self._writer.upkeep.remove(self)
+        with self._checkpointing:
+            erase_table(self.schema, log=self._log, snapshots=self._snapshots)
+        self._leave()
+
+    def _leave(self) -> None:
+        self.fail(Stopping(f"table {self.schema.name!r} is closed"))
+        for manifest in self._manifests:
+            self._writer.forget(manifest.partition)
+
+    def _apply_part(self, part: Part, schema: TableSchema) -> list[int]:
+        batch = part.batch
+        if schema is not self.schema:
+            # The fields changed while the batch was on its way: take what recovery would take.
+            batch = decode_batch(part.body, self.schema, where=f"a batch for {part.partition}")
+        return self._partitions[part.number].apply(part.sequence, batch)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Hold the read lock of a table that has not failed."""
+        with self._lock.reading():
+            if self._failure is not None:
+                raise self._failure
+            yield
+
+
+def erase_table(schema: TableSchema, *, log: Log, snapshots: SnapshotStore) -> None:
+    """Remove whatever is stored of a table that is not open."""
+    names = [partition_name(schema.id, number) for number in range(schema.partition_count)]
+    log.drop(names)
+    for name in names:
+        snapshots.drop(name)

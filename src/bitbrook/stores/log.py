@@ -1,0 +1,208 @@
+"""The log: each partition's batches in order, and beside them its current manifest.
+
+An entry is durable when `append` returns. The primary key (partition, sequence) is the fence: of
+two processes that both believe they own a partition, only one can append a sequence; the other one
+is told. A manifest and the trim that it permits are one transaction, so a partition can always be
+rebuilt from what is here. Knows nothing of what entries or manifests mean.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from bitbrook.errors import Damaged, Fenced, OutcomeUnknown, Overloaded
+from bitbrook.stores.sql import check_database, reading
+
+ASK_AGAIN_AFTER_S = (0.05, 0.2, 1.0, 3.0)
+NAMES_PER_STATEMENT = 500
+
+_METADATA = sa.MetaData()
+_LOG = sa.Table(
+    "log",
+    _METADATA,
+    sa.Column("partition", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+_SNAPSHOT = sa.Table(
+    "snapshot",
+    _METADATA,
+    sa.Column("partition", sa.Text, primary_key=True),
+    sa.Column("manifest", sa.LargeBinary, nullable=False),
+)
+
+
+class LogEntry(NamedTuple):
+    """One batch of one partition. Sequences of a partition count up from 1 without a gap."""
+
+    partition: str
+    sequence: int
+    body: bytes
+
+
+class LogExtent(NamedTuple):
+    """The sequences that the log holds of a partition, and the bytes of their bodies."""
+
+    first: int
+    last: int
+    size_bytes: int
+
+
+class Log:
+    """Every partition's log and manifest in one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Make the tables if they are not there yet.
+
+        Raises:
+            Damaged: the database is not what was written.
+        """
+        self._engine = engine
+        check_database(engine)
+        with self._naming_damage():
+            _METADATA.create_all(engine)
+
+    def append(self, entries: Sequence[LogEntry]) -> None:
+        """Make all entries durable, or none.
+
+        Raises:
+            Fenced: one of the sequences was taken by another process.
+            Overloaded: the database refused; nothing was written and the next append may succeed.
+            OutcomeUnknown: the database failed and cannot be asked what it holds.
+        """
+        if not entries:
+            return
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.insert(_LOG), [entry._asdict() for entry in entries])
+        except sa.exc.IntegrityError as error:
+            names = ", ".join(sorted({entry.partition for entry in entries}))
+            raise Fenced(
+                f"the log of {names} was continued by another process; nothing was applied here"
+            ) from error
+        except sa.exc.DBAPIError as error:
+            if self._is_appended(entries[-1], cause=error):
+                return
+            raise Overloaded(
+                f"the log cannot be written ({error.orig}); nothing was applied; "
+                "free disk space or mend the database, then send it again"
+            ) from error
+
+    def read(self, partition: str, *, after: int) -> Iterator[LogEntry]:
+        """Give a partition's entries beyond the sequence `after`, in order.
+
+        Raises:
+            Damaged: the database cannot be read.
+        """
+        entries = (
+            sa.select(_LOG)
+            .where(_LOG.c.partition == partition, _LOG.c.sequence > after)
+            .order_by(_LOG.c.sequence)
+        )
+        with self._naming_damage(), reading(self._engine) as connection:
+            streaming = connection.execution_options(yield_per=16)
+            for entry in streaming.execute(entries):
+                yield LogEntry(entry.partition, entry.sequence, entry.body)
+
+    def extents(self, partitions: Sequence[str]) -> dict[str, LogExtent]:
+        """Return what the log holds of each of these partitions; of the others, no entry."""
+        extents = {}
+        with self._naming_damage(), reading(self._engine) as connection:
+            for names in _in_portions(partitions):
+                asked = (
+                    sa.select(
+                        _LOG.c.partition,
+                        sa.func.min(_LOG.c.sequence),
+                        sa.func.max(_LOG.c.sequence),
+                        sa.func.sum(sa.func.length(_LOG.c.body)),
+                    )
+                    .where(_LOG.c.partition.in_(names))
+                    .group_by(_LOG.c.partition)
+                )
+                for name, first, last, size_bytes in connection.execute(asked):
+                    extents[name] = LogExtent(first, last, size_bytes)
+        return extents
+
+    def publish(self, partition: str, manifest: bytes, *, through: int) -> None:
+        """Make a manifest the partition's current one and forget its entries up to `through`.
+
+        Raises:
+            Overloaded: the database refused; the former manifest and all entries stay.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(sa.delete(_SNAPSHOT).where(_SNAPSHOT.c.partition == partition))
+                connection.execute(
+                    sa.insert(_SNAPSHOT), {"partition": partition, "manifest": manifest}
+                )
+                connection.execute(
+                    sa.delete(_LOG).where(_LOG.c.partition == partition, _LOG.c.sequence <= through)
+                )
+        except sa.exc.DBAPIError as error:
+            if self.manifests([partition]).get(partition) == manifest:
+                return
+            raise Overloaded(
+                f"the checkpoint of {partition} cannot be published ({error.orig}); "
+                "the log keeps its entries"
+            ) from error
+
+    def manifests(self, partitions: Sequence[str]) -> dict[str, bytes]:
+        """Return the current manifest of each of these partitions that has one."""
+        manifests: dict[str, bytes] = {}
+        with self._naming_damage(), reading(self._engine) as connection:
+            for names in _in_portions(partitions):
+                asked = sa.select(_SNAPSHOT).where(_SNAPSHOT.c.partition.in_(names))
+                manifests.update((row.partition, row.manifest) for row in connection.execute(asked))
+        return manifests
+
+    def drop(self, partitions: Sequence[str]) -> None:
+        """Forget the entries and manifests of these partitions."""
+        with self._naming_damage(), self._engine.begin() as connection:
+            for names in _in_portions(partitions):
+                for table in (_LOG, _SNAPSHOT):
+                    connection.execute(sa.delete(table).where(table.c.partition.in_(names)))
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    def _is_appended(self, entry: LogEntry, *, cause: sa.exc.DBAPIError) -> bool:
+        """Whether the log holds this very entry, after a commit that failed in an unclear way."""
+        asked = sa.select(_LOG.c.body).where(
+            _LOG.c.partition == entry.partition, _LOG.c.sequence == entry.sequence
+        )
+        for delay_s in (*ASK_AGAIN_AFTER_S, None):
+            try:
+                with reading(self._engine) as connection:
+                    return connection.execute(asked).scalar() == entry.body
+            except sa.exc.DBAPIError:
+                if delay_s is None:
+                    break
+                time.sleep(delay_s)
+        raise OutcomeUnknown(
+            f"the log failed ({cause.orig}) and cannot be read; whether sequence {entry.sequence} "
+            f"of {entry.partition} is durable shows after mending the database and a restart"
+        ) from cause
+
+    @contextmanager
+    def _naming_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            raise Overloaded(f"the log cannot be read ({error.orig}); try again") from error
+        except sa.exc.DatabaseError as error:
+            place = self._engine.url.database
+            raise Damaged(
+                f"{place}: the database of the log cannot be read ({error.orig}); "
+                "restore the data directory from a backup"
+            ) from error
+
+
+def _in_portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Give the names in portions that fit the parameters of one statement."""
+    for start in range(0, len(names), NAMES_PER_STATEMENT):
+        yield names[start : start + NAMES_PER_STATEMENT]
