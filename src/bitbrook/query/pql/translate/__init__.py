@@ -1,0 +1,1 @@
+"""PQL calls -> expressions and questions of the algebra, and their answers."""

@@ -1,0 +1,1 @@
+"""Answers of the query languages in the forms they travel in."""
