@@ -1,0 +1,97 @@
+"""A real server process to measure, and the few calls that prepare it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+EMAIL, PASSWORD = "bench@example.org", "a-long-bench-password"
+START_TIMEOUT_S = 60
+FIELDS = [
+    {"name": "id", "path": ["id"], "type": "id"},
+    {"name": "species", "path": ["species"], "type": "string", "config": {"Mutex": True}},
+    {"name": "country", "path": ["country"], "type": "string", "config": {"Mutex": True}},
+    {"name": "age", "path": ["age"], "type": "int"},
+    {"name": "amount", "path": ["amount"], "type": "decimal", "config": {"Scale": 2}},
+    {"name": "active", "path": ["active"], "type": "bool"},
+]
+
+
+class Server:
+    """`bitbrook serve` on a free port, with a deployment, a table and a source to push to."""
+
+    def __init__(self, directory: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        environment = os.environ | {
+            "BITBROOK_ADMIN_EMAIL": EMAIL,
+            "BITBROOK_ADMIN_PASSWORD": PASSWORD,
+        }
+        command = [Path(sys.executable).with_name("bitbrook"), "serve", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            [*command, "--data", str(directory)], env=environment, stdout=subprocess.DEVNULL
+        )
+        self._wait_until_ready()
+        credentials = {"USERNAME": EMAIL, "PASSWORD": PASSWORD}
+        self.token = self.call("POST", "/", credentials)["AuthenticationResult"]["IdToken"]
+        created = self.call(
+            "POST",
+            "/v1/deployments",
+            {"name": "bench", "deployment_options": {"shape": "8GB"}},
+        )
+        self.deployment_id: str = created["id"]
+        self._poll(f"/v1/deployments/{self.deployment_id}")
+        self.call("POST", f"/v1/tables/{self.deployment_id}", {"name": "events"})
+        source = self.call(
+            "POST",
+            "/v1/sinks",
+            {
+                "name": "bench",
+                "sink_details": {"deployment_id": self.deployment_id, "table": "events"},
+                "schema": {"id_field": "id", "definition": FIELDS},
+            },
+        )
+        self.source_id: str = source["id"]
+        self._poll(f"/v1/sinks/{self.source_id}")
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the JSON answer of a request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = {"Authorization": self.token} if hasattr(self, "token") else {}
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        assert response.status < 300, f"{method} {path}: {response.status} {answer[:300]!r}"
+        return json.loads(answer) if answer else None
+
+    def query(self, language: str, statement: str) -> Any:
+        """Return the answer of a statement."""
+        path = f"/v1/deployments/{self.deployment_id}/query"
+        return self.call("POST", path, {"language": language, "statement": statement})
+
+    def close(self) -> None:
+        """Stop the server in the orderly way."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(60)
+
+    def _wait_until_ready(self) -> None:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            try:
+                self.call("GET", "/readyz")
+            except (OSError, AssertionError):
+                time.sleep(0.1)
+            else:
+                return
+        raise TimeoutError("the server did not become ready")
+
+    def _poll(self, path: str) -> None:
+        while self.call("GET", path)["status"] not in {"RUNNING", "ACTIVE"}:
+            time.sleep(0.05)
