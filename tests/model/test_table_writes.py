@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from bitbrook.bitmap.views import view_names
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bitbrook.bitmap.views import view_names
 from bitbrook.compute.routing import split_batch
 from bitbrook.engine.batch import (
     ID_COLUMN,

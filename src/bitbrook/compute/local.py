@@ -6,16 +6,22 @@ all of a table's partitions at one moment. Knows nothing of names, users or depl
 
 import threading
 from concurrent.futures import Future
-from typing import Self
+from typing import Any, Self, cast
+
+import numpy.typing as npt
 
 from bitbrook.algebra.budget import Budget
-from bitbrook.algebra.partials import AnyPartial
-from bitbrook.algebra.questions import Question
+from bitbrook.algebra.expressions import Expression
+from bitbrook.algebra.partials import AnyPartial, RecordIdsPartial
+from bitbrook.algebra.questions import AnyQuestion, Question, RecordIds
 from bitbrook.bitmap.kernels import warm
 from bitbrook.compute.merge import merge_partials
 from bitbrook.compute.routing import split_batch
+from bitbrook.compute.shifts import without_shifts
 from bitbrook.engine.batch import Batch
-from bitbrook.engine.table import Table, TableStatistics
+from bitbrook.engine.statistics import TableStatistics
+from bitbrook.engine.table import Table, erase_table
+from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Writer
 from bitbrook.errors import TableNotFound
 from bitbrook.schema.field_types import TableSchema
@@ -26,10 +32,12 @@ from bitbrook.stores.snapshots import SnapshotStore
 class LocalCompute:
     """Every table's partitions, in this process."""
 
-    def __init__(self, log: Log, snapshots: SnapshotStore) -> None:
+    def __init__(
+        self, log: Log, snapshots: SnapshotStore, *, upkeep_policy: UpkeepPolicy | None = None
+    ) -> None:
         self._log = log
         self._snapshots = snapshots
-        self._writer = Writer(log)
+        self._writer = Writer(log, upkeep_policy=upkeep_policy)
         self._tables: dict[str, Table] = {}
         self._lock = threading.Lock()
         warm()
@@ -62,6 +70,11 @@ class LocalCompute:
         if table is not None:
             table.drop()
 
+    def erase_table(self, schema: TableSchema) -> None:
+        """Remove a table, its log and its snapshots, whether or not it is open."""
+        self.drop_table(schema.id)
+        erase_table(schema, log=self._log, snapshots=self._snapshots)
+
     def submit(self, table_id: str, batch: Batch) -> Future[list[int]]:
         """Return a future of how many values each operation changed.
 
@@ -78,8 +91,19 @@ class LocalCompute:
         return self.submit(table_id, batch).result()
 
     def ask(self, table_id: str, question: Question, budget: Budget) -> AnyPartial:
-        """Return the merged answer of all of a table's partitions, all at one moment."""
-        return merge_partials(question, self._table(table_id).evaluate(question, budget))
+        """Return the merged answer of all of a table's partitions, all at one moment.
+
+        What a Shift over several partitions moves is read a moment before.
+        """
+        table = self._table(table_id)
+        if table.schema.partition_count > 1:
+
+            def record_ids_of(expression: Expression) -> npt.NDArray[Any]:
+                ids = self.ask(table_id, RecordIds(expression), budget)
+                return cast("RecordIdsPartial", ids).ids
+
+            question = without_shifts(cast("AnyQuestion", question), record_ids_of)
+        return merge_partials(question, table.evaluate(question, budget))
 
     def statistics(self, table_id: str) -> TableStatistics:
         """Return how many records and bytes a table holds, and each of its fields."""

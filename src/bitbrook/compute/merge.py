@@ -136,7 +136,7 @@ def _merge_records(question: ExtractRecords, partials: Sequence[RecordsPartial])
 
 def _order_columns(
     partials: Sequence[RecordIdsPartial] | Sequence[RecordsPartial],
-) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.bool_] | None]:
+) -> tuple[npt.NDArray[Any] | None, npt.NDArray[np.bool_] | None]:
     values = [p.order_values for p in partials if p.order_values is not None]
     nulls = [p.order_nulls for p in partials if p.order_nulls is not None]
     return (np.concatenate(values) if values else None, np.concatenate(nulls) if nulls else None)
@@ -144,7 +144,7 @@ def _order_columns(
 
 def _in_order(
     ids: npt.NDArray[Any],
-    values: npt.NDArray[np.int64] | None,
+    values: npt.NDArray[Any] | None,
     nulls: npt.NDArray[np.bool_] | None,
     order: Order | None,
 ) -> npt.NDArray[np.intp]:
@@ -152,6 +152,9 @@ def _in_order(
     by_id = np.argsort(ids, kind="stable")
     if order is None or values is None:
         return by_id
+    if values.dtype == np.object_:
+        # The row keys of a mutex: their places among all of them order alike.
+        values = np.unique(values, return_inverse=True)[1]
     # Bitwise not reverses signed integers without the overflow that negating -2**63 has.
     ranked = ~values if order.is_descending else values
     if nulls is None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bitbrook.engine.batch import ID_COLUMN, Batch, Operation, OperationKind
+from bitbrook.engine.placement import partitions_of_shards, spread
 from bitbrook.schema.field_types import TableSchema
 
 SHARD_BITS = 20
@@ -56,18 +57,9 @@ def _split_operation(operation: Operation, partition_count: int) -> dict[int, Op
 def partitions_of(ids: pa.Array, partition_count: int) -> npt.NDArray[np.uint64]:
     """Return the partition number (uint64) of each record id (uint64) or record key (string)."""
     if pa.types.is_string(ids.type):
-        hashes = _hash_keys(ids)
-    else:
-        hashes = _mix(ids.to_numpy(zero_copy_only=False) >> np.uint64(SHARD_BITS))
-    return hashes % np.uint64(partition_count)
-
-
-def _mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return each number spread over 64 bits (the finaliser of SplitMix64, Steele et al. 2014)."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+        return _hash_keys(ids) % np.uint64(partition_count)
+    shards = ids.to_numpy(zero_copy_only=False) >> np.uint64(SHARD_BITS)
+    return partitions_of_shards(shards, partition_count)
 
 
 def _hash_keys(keys: pa.Array) -> npt.NDArray[np.uint64]:
@@ -77,7 +69,7 @@ def _hash_keys(keys: pa.Array) -> npt.NDArray[np.uint64]:
         return np.zeros(0, dtype=np.uint64)
     bounds = np.frombuffer(offsets, dtype=np.int32)[keys.offset : keys.offset + len(keys) + 1]
     octets = np.frombuffer(content, dtype=np.uint8) if content else np.zeros(0, dtype=np.uint8)
-    return _mix(_fnv1a(bounds, octets))
+    return spread(_fnv1a(bounds, octets))
 
 
 @numba.njit(

@@ -11,8 +11,8 @@ Columns of an operation's RecordBatch, by name:
   `<field>@time` (int64 Unix seconds, nullable): the time of the record's rows.
 - a mutex field: uint64, or string if keyed. bool: bool. int, decimal, timestamp: int64 as stored.
 
-Null leaves the field as it is. Of several values for one record in an operation the last one wins in
-single-valued fields; sets accumulate.
+Null leaves the field as it is. Of several values for one record in an operation the last one wins
+in single-valued fields; sets accumulate.
 """
 
 import enum

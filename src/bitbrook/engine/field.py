@@ -9,6 +9,7 @@ dictionary tells what they mean (a bool's are 0 for false and 1 for true, withou
 from dataclasses import dataclass, field
 from typing import Self
 
+from bitbrook.bitmap.mutex_rows import MutexRows
 from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.values import Values
 from bitbrook.schema.field_types import FieldSchema, FieldType
@@ -36,7 +37,7 @@ class FieldShard:
         )
         return cls(
             schema,
-            rows=Rows() if has_rows else None,
+            rows=(MutexRows() if schema.is_single else Rows()) if has_rows else None,
             values=Values(is_code=schema.has_rows) if schema.is_single else None,
         )
 

@@ -10,12 +10,12 @@ Each function leaves a state that depends on the field's state before and on its
 that is what lets a replay skip fields that already contain a batch.
 """
 
-import threading
-
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from bitbrook.bitmap.mutex_rows import MutexRows
+from bitbrook.bitmap.row_kernels import NO_ROW
 from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.views import views_by_time
 from bitbrook.engine.columns import Positions
@@ -25,31 +25,6 @@ from bitbrook.schema.field_types import FieldType
 
 Codes = npt.NDArray[np.uint32]
 Numbers = npt.NDArray[np.int64]
-
-SHARD_WIDTH = 1 << 20
-
-
-_scratch = threading.local()
-
-
-def is_last_of_each(positions: Positions) -> npt.NDArray[np.bool_]:
-    """Return bool[n]: whether no later entry has the same position."""
-    last: npt.NDArray[np.uint32] | None = getattr(_scratch, "last", None)
-    if last is None:
-        last = _scratch.last = np.empty(SHARD_WIDTH, dtype=np.uint32)
-    numbers = np.arange(len(positions), dtype=np.uint32)
-    # Of repeated indices NumPy assigns the last; nothing needs clearing, as only the slots just
-    # written are read.
-    last[positions] = numbers
-    is_last: npt.NDArray[np.bool_] = last[positions] == numbers
-    return is_last
-
-
-def has_repeats(positions: Positions) -> bool:
-    """Return whether a position occurs twice. Ascending positions are told apart at once."""
-    if len(positions) < 2 or bool(np.all(positions[1:] > positions[:-1])):
-        return False
-    return not bool(np.all(is_last_of_each(positions)))
 
 
 def put_numbers(field: FieldShard, positions: Positions, numbers: Numbers) -> int:
@@ -61,20 +36,10 @@ def put_numbers(field: FieldShard, positions: Positions, numbers: Numbers) -> in
 def put_codes(field: FieldShard, positions: Positions, codes: Numbers) -> int:
     """Store row codes (int64[n]) at distinct positions of a mutex or bool field."""
     assert field.values is not None, "mutex and bool keep values"
-    assert field.rows is not None, "mutex and bool keep rows"
-    old_codes, is_present = field.values.get(positions)
-    is_changed = ~is_present | (old_codes != codes)
-    changed = int(np.count_nonzero(is_changed))
-    if changed == 0:
-        return 0
-    if changed < len(positions):
-        positions, codes = positions[is_changed], codes[is_changed]
-        old_codes, is_present = old_codes[is_changed], is_present[is_changed]
-    if is_present.any():
-        field.rows.remove(old_codes[is_present].astype(np.uint32), positions[is_present])
-    field.rows.add(codes.astype(np.uint32), positions)
-    field.values.put(positions, codes)
-    return changed
+    assert isinstance(field.rows, MutexRows), "mutex and bool keep rows"
+    moved, before, after = field.values.exchange(positions, codes)
+    field.rows.move(moved, before, after)
+    return len(moved)
 
 
 def add_members(
@@ -120,13 +85,8 @@ def clear_numbers(field: FieldShard, positions: Positions) -> int:
 def clear_codes(field: FieldShard, positions: Positions, codes: Codes) -> int:
     """Empty those positions of a mutex or bool field that have the row given with them."""
     assert field.values is not None, "mutex and bool keep values"
-    assert field.rows is not None, "mutex and bool keep rows"
     old_codes, is_present = field.values.get(positions)
-    has_row = is_present & (old_codes == codes)
-    if not has_row.any():
-        return 0
-    field.rows.remove(codes[has_row], positions[has_row])
-    return field.values.remove(np.unique(positions[has_row]))
+    return _empty_singles(field, np.unique(positions[is_present & (old_codes == codes)]))
 
 
 def clear_members(field: FieldShard, positions: Positions, codes: Codes) -> int:
@@ -137,15 +97,23 @@ def clear_members(field: FieldShard, positions: Positions, codes: Codes) -> int:
 
 def empty_records(field: FieldShard, positions: Positions) -> None:
     """Remove whatever a field of any type holds at these distinct positions."""
-    if field.values is None:
-        emptied = bitmap_of(positions)
-        for rows in field.all_rows:
-            rows.remove_positions(emptied)
+    if field.values is not None:
+        _empty_singles(field, positions)
         return
-    if field.rows is not None:
-        old_codes, is_present = field.values.get(positions)
-        field.rows.remove(old_codes[is_present].astype(np.uint32), positions[is_present])
-    field.values.remove(positions)
+    emptied = bitmap_of(positions)
+    for rows in field.all_rows:
+        rows.remove_positions(emptied)
+
+
+def _empty_singles(field: FieldShard, positions: Positions) -> int:
+    """Remove the values at distinct positions of a single-valued field; return how many."""
+    assert field.values is not None, "single-valued fields keep values"
+    if isinstance(field.rows, MutexRows):
+        codes, is_present = field.values.get(positions)
+        emptied = positions[is_present]
+        nowhere = np.full(len(emptied), NO_ROW, dtype=np.uint32)
+        field.rows.move(emptied, codes[is_present].astype(np.uint32), nowhere)
+    return field.values.remove(positions)
 
 
 def clear_row(field: FieldShard, code: int) -> int:

@@ -1,6 +1,5 @@
 """A shard: 2^20 neighbouring record positions, which of them exist, and what their fields hold."""
 
-from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,7 +54,5 @@ class Shard:
 
 def bitmap_of(positions: npt.NDArray[np.uint32]) -> BitMap:
     """Return the bitmap of these positions, in any order."""
-    # CRoaring takes an array.array at once; from NumPy it would take one integer after another.
-    copied = array("I")
-    copied.frombytes(positions.tobytes())
-    return BitMap(copied)
+    # CRoaring takes a buffer at once; from an array it would take one integer after another.
+    return BitMap(np.ascontiguousarray(positions).data)

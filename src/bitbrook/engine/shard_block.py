@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 import msgspec
 from pyroaring import BitMap
 
+from bitbrook.bitmap.mutex_rows import MutexRows
 from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.values import Values
 from bitbrook.engine.field import FieldShard
@@ -121,7 +122,8 @@ def _take_field(field_id: int, field_shard: FieldShard, sequence: int) -> list[_
 def _restore(field_shard: FieldShard, part: Part, body: memoryview) -> None:
     match part.kind:
         case PartKind.ROWS:
-            field_shard.rows = Rows.from_bytes(body)
+            rows_class = MutexRows if field_shard.schema.is_single else Rows
+            field_shard.rows = rows_class.from_bytes(body)
         case PartKind.VALUES:
             field_shard.values = Values.from_bytes(body)
         case PartKind.VIEW:

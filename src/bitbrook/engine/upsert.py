@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from bitbrook.engine import field_writes
+from bitbrook.engine.arrangement import Arrangement, RecordNumbers, ShardPart
 from bitbrook.engine.batch import ID_COLUMN, TIME_SUFFIX, Operation, OperationKind
 from bitbrook.engine.columns import (
     SHARD_BITS,
     SHARD_MASK,
-    Index,
     MembersColumn,
-    Positions,
     SingleColumn,
     UnknownRows,
     part_by_shard,
@@ -32,8 +30,6 @@ from bitbrook.engine.field import FieldShard
 from bitbrook.engine.keys import RecordKeys
 from bitbrook.engine.shard import Shard, bitmap_of
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
-
-RecordNumbers = npt.NDArray[np.uint64]
 
 
 @dataclass(slots=True)
@@ -65,47 +61,37 @@ class Upsert:
     def _write(self, records: pa.RecordBatch) -> int:
         """Make the records exist and put their values."""
         numbers = self._numbers_of(records)
-        positions = (numbers & SHARD_MASK).astype(np.uint32)
-        shard_numbers = numbers >> np.uint64(SHARD_BITS)
-        parts = [
-            _Part(self._shard_for_writing(number), index, positions[index])
-            for number, index in part_by_shard(shard_numbers)
-        ]
-        for part in parts:
-            if self.sequence > part.shard.loaded_sequence:
-                part.shard.exists |= bitmap_of(part.positions)
+        arranged = Arrangement(numbers)
+        for shard_number, positions in arranged.shards():
+            shard = self._shard_for_writing(shard_number)
+            if self.sequence > shard.loaded_sequence:
+                shard.exists.update(positions.data)
         changed = 0
         for field, column in self._columns_of(records, creates_rows=True):
             if isinstance(column, SingleColumn):
-                changed += sum(self._put_single(field, column, part) for part in parts)
+                changed += sum(self._put_single(field, part) for part in arranged.parts_of(column))
             else:
-                changed += self._add_members(field, column, positions, shard_numbers)
+                changed += self._add_members(field, column, numbers)
         return changed
 
-    def _put_single(self, field: FieldSchema, column: SingleColumn, part: "_Part") -> int:
-        positions, numbers = part.given(column)
-        if len(positions) == 0:
-            return 0
-        field_shard = part.shard.field_for_writing(field)
+    def _put_single(self, field: FieldSchema, part: ShardPart) -> int:
+        field_shard = self.shards[part.shard_number].field_for_writing(field)
         if self._contains_batch(field_shard):
             return 0
-        if part.has_repeats:
-            is_last = field_writes.is_last_of_each(positions)
-            positions, numbers = positions[is_last], numbers[is_last]
         if field.is_number:
-            return field_writes.put_numbers(field_shard, positions, numbers)
-        return field_writes.put_codes(field_shard, positions, numbers)
+            return field_writes.put_numbers(field_shard, part.positions, part.numbers)
+        return field_writes.put_codes(field_shard, part.positions, part.numbers)
 
     def _add_members(
         self,
         field: FieldSchema,
         column: MembersColumn,
-        positions: Positions,
-        shard_numbers: RecordNumbers,
+        numbers: RecordNumbers,
     ) -> int:
         changed = 0
-        member_positions = positions[column.records]
-        for number, index in part_by_shard(shard_numbers[column.records]):
+        member_numbers = numbers[column.records]
+        member_positions = (member_numbers & SHARD_MASK).astype(np.uint32)
+        for number, index in part_by_shard(member_numbers >> np.uint64(SHARD_BITS)):
             field_shard = self.shards[number].field_for_writing(field)
             if not self._contains_batch(field_shard):
                 changed += field_writes.add_members(
@@ -233,24 +219,6 @@ class Upsert:
 
     def _contains_batch(self, field_shard: FieldShard) -> bool:
         return self.sequence <= field_shard.loaded_sequence
-
-
-class _Part:
-    """The records of an operation that lie in one shard."""
-
-    def __init__(self, shard: Shard, index: Index, positions: Positions) -> None:
-        self.shard = shard
-        self.index = index
-        self.positions = positions
-        self.has_repeats = field_writes.has_repeats(positions)
-
-    def given(self, column: SingleColumn) -> tuple[Positions, npt.NDArray[np.int64]]:
-        """Return the positions and the numbers of those records that have a value."""
-        numbers = column.numbers[self.index]
-        if column.is_given is None:
-            return self.positions, numbers
-        is_given = column.is_given[self.index]
-        return self.positions[is_given], numbers[is_given]
 
 
 def _pairs_of(column: SingleColumn) -> MembersColumn:

@@ -50,7 +50,7 @@ def members(partition: Partition, field_id: int, row: str | int) -> list[int]:
     for shard in partition.shards.values():
         rows = shard.fields[field_id].rows
         assert rows is not None
-        found += [position + (shard.number << 20) for position in rows.row(code)]
+        found += [position + (shard.number << 20) for position in rows.row(code) or ()]
     return found
 
 

@@ -1,0 +1,1 @@
+"""How rows and values lie in memory, and the kernels over them. Knows no field, key or disk."""

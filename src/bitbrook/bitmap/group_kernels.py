@@ -1,0 +1,95 @@
+"""Kernels that aggregate by group: a group is a small number, an index into accumulators.
+
+Groups come dense, one a slot of the vector and read through the words of a selection, or as
+entries, one a record that counts (a record may count in several groups). Accumulators are int64 and
+are added to, so that they run through all shards. Callers know that sums fit. Knows nothing of what
+a group means.
+"""
+
+import numpy as np
+
+from bitbrook.bitmap.word_kernels import compiled, trailing_zeros
+
+
+@compiled
+def refine_groups(numbers, base, first, radix, groups):  # type: ignore[no-untyped-def]
+    """Make of each slot's group (uint32) `group * radix + first + number - base`.
+
+    `numbers` and `base` are of one unsigned type, reinterpreted if they are signed. Slots that hold
+    no number get a group as well, perhaps one beyond all; nobody may select them.
+    """
+    for slot in range(len(numbers)):
+        code = np.uint32(numbers.dtype.type(numbers[slot] - base))
+        groups[slot] = np.uint32(groups[slot] * radix + first + code)
+
+
+@compiled
+def count_in_words(groups, words, counts):  # type: ignore[no-untyped-def]
+    """Count the selected slots of each group. `groups`: any unsigned type."""
+    for i in range(len(words)):
+        word = words[i]
+        if word == ~np.uint64(0):
+            for bit in range(64):
+                counts[groups[i * 64 + bit]] += 1
+            continue
+        while word != 0:
+            counts[groups[i * 64 + trailing_zeros(word)]] += 1
+            word &= word - np.uint64(1)
+
+
+@compiled
+def total_in_words(groups, numbers, words, counts, sums):  # type: ignore[no-untyped-def]
+    """Count the selected slots of each group (uint32) and add up their numbers."""
+    for i in range(len(words)):
+        word = words[i]
+        if word == ~np.uint64(0):
+            for bit in range(64):
+                group = groups[i * 64 + bit]
+                counts[group] += 1
+                sums[group] += numbers[i * 64 + bit]
+            continue
+        while word != 0:
+            slot = i * 64 + trailing_zeros(word)
+            group = groups[slot]
+            counts[group] += 1
+            sums[group] += numbers[slot]
+            word &= word - np.uint64(1)
+
+
+@compiled
+def total_entries(groups, numbers, sums):  # type: ignore[no-untyped-def]
+    """Add each entry's number (int64) to the sum of its group (int64)."""
+    for entry in range(len(groups)):
+        sums[groups[entry]] += numbers[entry]
+
+
+@compiled
+def extremes_of_entries(groups, numbers, least, greatest):  # type: ignore[no-untyped-def]
+    """Lower and raise the extremes of each entry's group (int64) to its number (int64)."""
+    for entry in range(len(groups)):
+        group = groups[entry]
+        least[group] = min(least[group], numbers[entry])
+        greatest[group] = max(greatest[group], numbers[entry])
+
+
+@compiled
+def number_keys(keys, known, codes, order, count, out):  # type: ignore[no-untyped-def] # noqa: PLR0917
+    """Write the code of each key (int64[n]) to `out`, the next free one for keys not met before.
+
+    `known` and `codes`: an open-addressed table, a power of two long and with room for all; code -1
+    marks a free slot. `order[code]` is the key of a code. Returns how many codes there are.
+    """
+    last = np.uint64(len(known) - 1)
+    for i in range(len(keys)):
+        key = keys[i]
+        spread = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+        slot = (spread ^ (spread >> np.uint64(32))) & last
+        while codes[slot] >= 0 and known[slot] != key:
+            slot = (slot + np.uint64(1)) & last
+        if codes[slot] < 0:
+            known[slot] = key
+            codes[slot] = count
+            order[count] = key
+            count += 1
+        out[i] = codes[slot]
+    return count

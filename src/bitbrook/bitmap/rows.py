@@ -1,0 +1,258 @@
+"""The rows of one field in one shard: row code -> roaring bitmap of the positions that have it.
+
+A row lives in a slot; slots are handed out as codes come and keep a row that was emptied. `counts`
+is kept beside the bitmaps, so that counting all rows never touches one. Rows that were read from a
+snapshot stay bytes of its block until they are first asked for: the rows that nobody asks for are
+never taken apart. Invariant: a slot's count is the size of its bitmap, whichever form that is in.
+
+Knows nothing of what codes mean. Readers may share it; a writer is alone (the table's lock).
+
+Stored: how many rows (8 bytes), then of each row, by ascending code, its code, its count and the
+size of its bytes (uint32 each, three columns), then the bitmaps in CRoaring's portable format.
+"""
+
+import itertools
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
+
+Codes = npt.NDArray[np.uint32]
+Positions = npt.NDArray[np.uint32]
+Counts = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+POSITION_BITS = 20
+POSITION_MASK = (1 << POSITION_BITS) - 1
+LENGTH_BYTES = 8
+
+SCATTERED_MAX = 4
+"""Up to this many positions of a row are removed one by one; a bitmap of them would cost more."""
+
+RUNS_COUNT_MIN = 4096
+"""Rows of at least this many positions are stored in runs where that is shorter."""
+
+ROW_BYTES = 160
+"""Measured bytes of a row's BitMap object beside its containers."""
+
+CONTAINER_BYTES = 48
+"""Measured bytes of a container beside what it contains."""
+
+
+class Rows:
+    """Row codes and the positions that have them; every position lies below 2^20."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, int] = {}
+        self._codes = np.empty(0, dtype=np.uint32)
+        self._counts = np.empty(0, dtype=np.int64)
+        self._bitmaps: list[BitMap | None] = []
+        self._ascending: npt.NDArray[np.int64] | None = None
+        # The first slots are those of stored rows, whose bytes are [bounds[slot], bounds[slot+1]).
+        self._stored = memoryview(b"")
+        self._stored_bounds = np.zeros(1, dtype=np.int64)
+
+    def add(self, codes: Codes, positions: Positions) -> int:
+        """Give each position (uint32[n]) the row of its code (uint32[n]); return the new bits."""
+        row_codes, ordered = _by_row(codes, positions)
+        slots, sizes = self._slots_of(row_codes), []
+        for slot, row_positions in zip(slots, ordered, strict=True):
+            bitmap = self._bitmaps[slot]
+            if bitmap is None:
+                bitmap = self._thaw(slot)
+            bitmap.update(row_positions)
+            sizes.append(len(bitmap))
+        return self._count_again(slots, sizes)
+
+    def remove(self, codes: Codes, positions: Positions) -> int:
+        """Take the rows (uint32[n]) from the positions (uint32[n]); return the bits removed."""
+        slots, sizes = [], []
+        for code, row_positions in zip(*_by_row(codes, positions), strict=True):
+            slot = self._slots.get(code)
+            if slot is None:
+                continue
+            bitmap = self._bitmaps[slot]
+            if bitmap is None:
+                bitmap = self._thaw(slot)
+            if len(row_positions) <= SCATTERED_MAX:
+                for position in row_positions:
+                    bitmap.discard(position)
+            else:
+                bitmap.difference_update(BitMap(row_positions))
+            slots.append(slot)
+            sizes.append(len(bitmap))
+        return -self._count_again(slots, sizes)
+
+    def remove_positions(self, positions: BitMap) -> int:
+        """Take every row from these positions; return the bits removed."""
+        slots, sizes = [], []
+        for slot in np.flatnonzero(self._counts[: len(self._bitmaps)]).tolist():
+            bitmap = self._bitmaps[slot]
+            if bitmap is None:
+                bitmap = self._thaw(slot)
+            if bitmap.intersect(positions):
+                bitmap.difference_update(positions)
+                slots.append(slot)
+                sizes.append(len(bitmap))
+        return -self._count_again(slots, sizes)
+
+    def clear_row(self, code: int) -> BitMap:
+        """Take the row from every position; return the positions that had it."""
+        slot = self._slots.get(code)
+        if slot is None:
+            return BitMap()
+        cleared = self._bitmaps[slot]
+        if cleared is None:
+            cleared = self._thaw(slot)
+        self._bitmaps[slot] = BitMap()
+        self._counts[slot] = 0
+        return cleared
+
+    def row(self, code: int) -> BitMap | None:
+        """Return the positions that have the row, None if there are none.
+
+        The bitmap is lent: the caller never changes it, and lets go of it with the table's lock.
+        """
+        slot = self._slots.get(code)
+        if slot is None:
+            return None
+        bitmap = self._bitmaps[slot]
+        if bitmap is None:
+            bitmap = self._thaw(slot)
+        return bitmap or None
+
+    def codes(self) -> Codes:
+        """Return the codes of the rows that have a position, ascending."""
+        return self.counts()[0]
+
+    def counts(self) -> tuple[Codes, Counts]:
+        """Return the codes of the rows that have a position, ascending, and their sizes."""
+        ascending = self._ascending
+        if ascending is None:
+            ascending = self._ascending = np.argsort(self._codes[: len(self._bitmaps)])
+        codes, counts = self._codes[ascending], self._counts[ascending]
+        is_there = counts > 0
+        return (codes, counts) if is_there.all() else (codes[is_there], counts[is_there])
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of memory held, close to what the allocator gave for them."""
+        kept = [bitmap for bitmap in self._bitmaps if bitmap is not None]
+        slots_bytes = self._codes.nbytes + self._counts.nbytes + 100 * len(self._bitmaps)
+        return sum(map(_size_bytes, kept)) + self._stored.nbytes + slots_bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the rows that have a position, as `from_bytes` takes them."""
+        codes, counts = self.counts()
+        bodies = [self._stored_form(self._slots[code]) for code in codes.tolist()]
+        sizes = np.fromiter(map(len, bodies), dtype=np.uint32, count=len(bodies))
+        head = [
+            len(codes).to_bytes(LENGTH_BYTES, "little"),
+            codes.astype("<u4").tobytes(),
+            counts.astype("<u4").tobytes(),
+            sizes.astype("<u4").tobytes(),
+        ]
+        return b"".join([*head, *bodies])
+
+    @classmethod
+    def from_bytes(cls, body: memoryview) -> Self:
+        """Return the rows of `to_bytes`. They hold on to `body`, which nobody may change."""
+        count = int.from_bytes(body[:LENGTH_BYTES], "little")
+        columns = np.frombuffer(body, dtype="<u4", offset=LENGTH_BYTES, count=3 * count)
+        codes, counts, sizes = columns.reshape(3, count)
+        rows = cls()
+        rows._codes, rows._counts = codes.astype(np.uint32), counts.astype(np.int64)
+        rows._slots = dict(zip(codes.tolist(), range(count), strict=True))
+        rows._bitmaps = [None] * count
+        rows._stored = body[LENGTH_BYTES + columns.nbytes :]
+        rows._stored_bounds = np.zeros(count + 1, dtype=np.int64)
+        np.cumsum(sizes, out=rows._stored_bounds[1:])
+        assert rows._stored_bounds[-1] == len(rows._stored), "the rows fill their bytes"
+        return rows
+
+    def _slots_of(self, codes: list[int]) -> list[int]:
+        """Return the slot of each code; codes not met before get the next ones."""
+        slots = [self._slots.get(code, -1) for code in codes]
+        if -1 not in slots:
+            return slots
+        first = len(self._bitmaps)
+        new_codes = [code for code, slot in zip(codes, slots, strict=True) if slot < 0]
+        count = first + len(new_codes)
+        if count > len(self._codes):
+            capacity = max(count, 2 * len(self._codes))
+            self._codes = _grown(self._codes, capacity)
+            self._counts = _grown(self._counts, capacity)
+        self._codes[first:count] = new_codes
+        self._bitmaps += [BitMap() for _ in new_codes]
+        self._slots.update(zip(new_codes, range(first, count), strict=True))
+        self._ascending = None
+        return [self._slots[code] for code in codes]
+
+    def _thaw(self, slot: int) -> BitMap:
+        """Return the bitmap of a stored row and keep it. Readers who race here do so harmlessly."""
+        bitmap = self._bitmaps[slot] = BitMap.deserialize(bytes(self._stored_bytes(slot)))
+        return bitmap
+
+    def _stored_bytes(self, slot: int) -> memoryview:
+        return self._stored[self._stored_bounds[slot] : self._stored_bounds[slot + 1]]
+
+    def _stored_form(self, slot: int) -> bytes | memoryview:
+        bitmap = self._bitmaps[slot]
+        if bitmap is None:
+            return self._stored_bytes(slot)
+        if self._counts[slot] >= RUNS_COUNT_MIN:
+            # In a copy: readers share the bitmap while a checkpoint stores it.
+            bitmap = bitmap.copy()
+            bitmap.run_optimize()
+        body: bytes = bitmap.serialize()
+        return body
+
+    def _count_again(self, slots: list[int], sizes: list[int]) -> int:
+        """Take over the new sizes of these slots; return by how much they grew."""
+        changed = np.array(slots, dtype=np.int64)
+        counts = np.array(sizes, dtype=np.int64)
+        grown = int(counts.sum() - self._counts[changed].sum())
+        self._counts[changed] = counts
+        return grown
+
+
+def by_row(pairs: npt.NDArray[np.uint64]) -> tuple[list[int], list[memoryview]]:
+    """Return the distinct codes of pairs (code << 20 | position), and each one's positions.
+
+    The pairs are sorted in place; the positions (uint32) are in a form that CRoaring takes at once.
+    """
+    if len(pairs) == 0:
+        return [], []
+    pairs.sort()
+    codes = (pairs >> np.uint64(POSITION_BITS)).astype(np.uint32)
+    positions = (pairs & np.uint64(POSITION_MASK)).astype(np.uint32).data
+    starts = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+    bounds = [0, *starts.tolist(), len(codes)]
+    row_codes = [int(codes[0]), *codes[starts].tolist()]
+    return row_codes, [positions[start:stop] for start, stop in itertools.pairwise(bounds)]
+
+
+def _by_row(codes: Codes, positions: Positions) -> tuple[list[int], list[memoryview]]:
+    """Return the distinct codes, and each one's positions."""
+    if len(codes) and bool(np.all(codes == codes[0])):
+        return [int(codes[0])], [np.ascontiguousarray(positions, dtype=np.uint32).data]
+    # One integer a pair sorts several times faster than an argsort of the codes.
+    return by_row((codes.astype(np.uint64) << np.uint64(POSITION_BITS)) | positions)
+
+
+def _grown(array: npt.NDArray[Scalar], capacity: int) -> npt.NDArray[Scalar]:
+    grown = np.zeros(capacity, dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def _size_bytes(bitmap: BitMap) -> int:
+    statistics = bitmap.get_statistics()
+    return (
+        ROW_BYTES
+        + CONTAINER_BYTES * int(statistics["n_containers"])
+        + int(statistics["n_bytes_array_containers"])
+        + int(statistics["n_bytes_run_containers"])
+        + int(statistics["n_bytes_bitset_containers"])
+    )

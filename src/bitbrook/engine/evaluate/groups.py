@@ -1,0 +1,307 @@
+"""GroupRecords: counts and measures by combinations of keys.
+
+Groups are numbered. Where the keys' codes give few combinations, the number is their mixed-radix
+value (members first) and accumulators are plain arrays: single-valued keys are combined over whole
+vectors and read through the words of the filter, and of a set field with few rows one row after the
+other is intersected with the filter. Where combinations are many, or a set has so many rows that
+intersecting each costs more than taking records apart, records become entries and groups are
+numbered as they are met.
+"""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bitbrook.algebra.expressions import Intersect
+from bitbrook.algebra.partials import GroupsPartial
+from bitbrook.algebra.questions import GroupRecords, MeasureKind, RowCounts
+from bitbrook.bitmap.codes import Codes
+from bitbrook.bitmap.group_kernels import refine_groups
+from bitbrook.bitmap.selection import Selection
+from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions
+from bitbrook.engine.evaluate.counts import row_counts
+from bitbrook.engine.evaluate.group_keys import (
+    AnyKey,
+    MemberKey,
+    VectorKey,
+    plan_key,
+    records_with,
+)
+from bitbrook.engine.evaluate.measures import (
+    DistinctValues,
+    Sums,
+    count_entries,
+    count_groups,
+    grown,
+    plan_measure,
+)
+from bitbrook.engine.evaluate.reading import Reading, rows_of
+from bitbrook.engine.evaluate.select import Selector, plan_selection
+from bitbrook.engine.evaluate.sweep import sweep
+from bitbrook.engine.shard import Shard
+
+DENSE_GROUPS_MAX: Final = 1 << 20
+"""So many groups fit accumulators of a few tens of megabytes a thread."""
+
+INTERSECTED_ROWS_MAX: Final = 256
+INTERSECTED_SIZE_MIN: Final = 2000
+"""A row is intersected with the filter where rows are few or have many records on average: a pass
+over words costs 10 us, taking a record apart 10 ns."""
+
+COMPARED_GROUPS_MAX: Final = 1 << 16
+"""Beyond so many groups a pass of its own counts cheaper than comparing counts before and after."""
+
+CODE_BITS: Final = 32
+
+
+def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
+    """Return the groups that the selected records form, in no particular order."""
+    if _is_row_counts(question, reading):
+        return _as_row_counts(question, reading)
+    restricted = Intersect(
+        (question.filter, *(records_with(key, reading) for key in question.keys))
+    )
+    selector = plan_selection(restricted, reading)
+    shards = [reading.shard(number) for number in sorted(selector.shards)]
+    keys = [plan_key(key, reading, shards) for key in question.keys]
+    # Members first: their codes are the high digits of a group, so that each row has its own slice.
+    layout = sorted(range(len(keys)), key=lambda index: isinstance(keys[index], VectorKey))
+    numbering = _numbering([keys[index] for index in layout])
+    has_distinct = any(measure.kind is MeasureKind.COUNT_DISTINCT for measure in question.measures)
+    is_heavy = isinstance(numbering, _Dense) and not has_distinct
+
+    def start() -> _Groups:
+        return _Groups(question, numbering, selector, reading)
+
+    first, *others = sweep(shards, start, reading.budget, is_heavy=is_heavy)
+    for state in others:
+        first.merge(state)
+    return first.partial(layout)
+
+
+def _is_row_counts(question: GroupRecords, reading: Reading) -> bool:
+    """Whether all that is asked is the count of each row of one field."""
+    if len(question.keys) != 1 or question.measures or question.keys[0].includes_null:
+        return False
+    return reading.field(question.keys[0].field).has_rows
+
+
+def _as_row_counts(question: GroupRecords, reading: Reading) -> GroupsPartial:
+    key = question.keys[0]
+    partial = row_counts(RowCounts(key.field, question.filter, rows=key.rows), reading)
+    nulls = np.zeros(len(partial.counts), dtype=np.bool_)
+    return GroupsPartial([partial.rows], [nulls], partial.counts)
+
+
+class _Dense:
+    """Groups as mixed-radix numbers of the keys' codes."""
+
+    def __init__(self, keys: list[AnyKey]) -> None:
+        self.keys = keys
+        self.size = math.prod(key.code_count for key in keys)
+
+    def refine(
+        self, index: int, groups: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Return the groups of entries by keys up to `index`, given those by the keys before."""
+        return groups * self.keys[index].code_count + codes
+
+    def split(self, groups: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """Return the codes of each key that make up these groups."""
+        columns = []
+        for key in reversed(self.keys):
+            columns.append(groups % key.code_count)
+            groups = groups // key.code_count
+        return columns[::-1]
+
+
+class _Met:
+    """Groups numbered as they are met: each key refines the groups of the keys before it."""
+
+    def __init__(self, keys: list[AnyKey]) -> None:
+        self.keys = keys
+        self._levels = [Codes() for _ in keys]
+
+    @property
+    def size(self) -> int:
+        """How many groups were met."""
+        return len(self._levels[-1])
+
+    def refine(
+        self, index: int, groups: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Return the groups of entries by keys up to `index`, given those by the keys before."""
+        return self._levels[index].of((groups << CODE_BITS) | codes)
+
+    def split(self, groups: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """Return the codes of each key that make up these groups."""
+        columns = []
+        for level in reversed(self._levels):
+            pairs = level.met[groups]
+            columns.append(pairs & ((1 << CODE_BITS) - 1))
+            groups = pairs >> CODE_BITS
+        return columns[::-1]
+
+
+def _numbering(keys: list[AnyKey]) -> _Dense | _Met:
+    if any(isinstance(key, VectorKey) and key.met is not None for key in keys):
+        return _Met(keys)
+    dense = _Dense(keys)
+    return dense if dense.size <= DENSE_GROUPS_MAX else _Met(keys)
+
+
+class _Groups:
+    """All groups, as far as one thread has gone through the shards."""
+
+    def __init__(
+        self,
+        question: GroupRecords,
+        numbering: _Dense | _Met,
+        selector: Selector,
+        reading: Reading,
+    ) -> None:
+        self._numbering = numbering
+        self._selector = selector
+        self._reading = reading
+        self._members = [key for key in numbering.keys if isinstance(key, MemberKey)]
+        self._vectors = [key for key in numbering.keys if isinstance(key, VectorKey)]
+        size = numbering.size if isinstance(numbering, _Dense) else 0
+        self.counts = np.zeros(size, dtype=np.int64)
+        self.measures = [plan_measure(measure, reading, size) for measure in question.measures]
+        self._sums = [state for state in self.measures if isinstance(state, Sums)]
+        self._by_entry = [state for state in self.measures if not isinstance(state, Sums)]
+        self._vector_groups = np.zeros(0, dtype=np.uint32)
+        self._vector_group_count = math.prod(key.code_count for key in self._vectors)
+
+    def add(self, shard: Shard) -> None:
+        """Take a shard into account."""
+        selection = self._selector.select(shard)
+        if not selection:
+            return
+        is_dense = isinstance(self._numbering, _Dense) and not selection.is_sparse
+        if is_dense and self._prefers_rows(shard):
+            self._combine_vectors(shard)
+            self._add_by_rows(shard, selection, 0, 0)
+        else:
+            self._add_entries_of(shard, selection)
+
+    def _prefers_rows(self, shard: Shard) -> bool:
+        """Whether intersecting the rows of all members costs less than taking records apart."""
+        combinations, sizes = 1, []
+        for key in self._members:
+            codes = key.present_codes(shard)
+            combinations *= max(1, len(codes))
+            _, counts = key.rows(shard).counts()
+            sizes.append(counts.mean() if len(counts) else 0)
+        return combinations <= INTERSECTED_ROWS_MAX or (
+            len(sizes) == 1 and sizes[0] >= INTERSECTED_SIZE_MIN
+        )
+
+    def _combine_vectors(self, shard: Shard) -> None:
+        """Give each position the group of its codes in all single-valued keys."""
+        if len(self._vector_groups) == 0:
+            self._vector_groups = np.empty(SHARD_WIDTH, dtype=np.uint32)
+        self._vector_groups[:] = 0
+        for key in self._vectors:
+            numbers, base, first = key.dense(shard)
+            refine_groups(numbers, base, first, np.uint32(key.code_count), self._vector_groups)
+
+    def _add_by_rows(self, shard: Shard, selection: Selection, index: int, group: int) -> None:
+        """Add the selected records to the groups of every row of the members from `index` on."""
+        if index == len(self._members):
+            self._add_selection(shard, selection, group * self._vector_group_count)
+            return
+        key, rows = self._members[index], self._members[index].rows(shard)
+        group *= key.code_count
+        for code in key.present_codes(shard).tolist():
+            self._reading.budget.check()
+            row = rows.row(code)
+            if row is not None:
+                chosen = selection & Selection.of_bitmap(row)
+                if chosen:
+                    next_group = group + code + key.includes_null
+                    self._add_by_rows(shard, chosen, index + 1, next_group)
+        if key.includes_null:
+            found = rows_of(shard.fields.get(key.field.id))
+            without = selection
+            for code in found.codes().tolist():
+                row = found.row(code)
+                if row is not None:
+                    without = without - Selection.of_bitmap(row)
+            if without:
+                self._add_by_rows(shard, without, index + 1, group)
+
+    def _add_selection(self, shard: Shard, selection: Selection, first: int) -> None:
+        """Add selected records to their groups by vectors, counted from `first`."""
+        if selection.is_sparse or self._by_entry:
+            positions = selection.positions()
+            entry_groups = self._vector_groups[positions].astype(np.int64) + first
+            if selection.is_sparse:
+                self._add_entries(shard, entry_groups, positions)
+                return
+            for measure in self._by_entry:
+                measure.add_entries(shard, entry_groups, positions)
+        groups, words = self._vector_groups, selection.words
+        last = first + self._vector_group_count
+        is_counted = False
+        for sums in self._sums:
+            reuses = not is_counted and self._vector_group_count <= COMPARED_GROUPS_MAX
+            before = sums.valued[first:last].copy() if reuses else None
+            is_full = sums.add_words(shard, groups, words, first)
+            if is_full and before is not None:
+                # The pass that added up has counted as well.
+                self.counts[first:last] += sums.valued[first:last] - before
+                is_counted = True
+        if not is_counted:
+            count_groups(groups, words, self.counts[first:])
+
+    def _add_entries_of(self, shard: Shard, selection: Selection) -> None:
+        """Take selected records apart into entries, one a combination of their rows."""
+        records = selection.positions()
+        entries = np.arange(len(records))
+        groups = np.zeros(len(records), dtype=np.int64)
+        for index, key in enumerate(self._numbering.keys):
+            if isinstance(key, VectorKey):
+                codes = key.codes_at(shard, records)[entries]
+            else:
+                members = key.members(shard, records)
+                counts, codes = members.counts[entries], members.of(entries)
+                groups, entries = np.repeat(groups, counts), np.repeat(entries, counts)
+            groups = self._numbering.refine(index, groups, codes)
+            self._reading.budget.check()
+        self._reading.budget.check_groups(self._numbering.size)
+        self._add_entries(shard, groups, records[entries])
+
+    def _add_entries(
+        self, shard: Shard, groups: npt.NDArray[np.int64], positions: Positions
+    ) -> None:
+        self.counts = grown(self.counts, self._numbering.size)
+        count_entries(groups, self.counts)
+        for measure in self.measures:
+            measure.grow(self._numbering.size)
+            measure.add_entries(shard, groups, positions)
+
+    def merge(self, other: "_Groups") -> None:
+        """Take into account what another thread gathered."""
+        self.counts += other.counts
+        for ours, theirs in zip(self.measures, other.measures, strict=True):
+            assert not isinstance(ours, DistinctValues), "distinct values are not swept apart"
+            ours.merge(theirs)
+
+    def partial(self, layout: list[int]) -> GroupsPartial:
+        """Return the groups; `layout[i]` is the question's index of the numbering's key i."""
+        found = np.flatnonzero(self.counts)
+        self._reading.budget.check_groups(len(found))
+        columns = self._numbering.split(found.astype(np.int64))
+        keys: list[Any] = [None] * len(columns)
+        nulls: list[Any] = [None] * len(columns)
+        for index, key, codes in zip(layout, self._numbering.keys, columns, strict=True):
+            keys[index], nulls[index] = key.decode(codes, self._reading)
+        measures = []
+        for state in self.measures:
+            column = np.empty(len(found), dtype=np.object_)
+            column[:] = state.results(found)
+            measures.append(column)
+        return GroupsPartial(keys, nulls, self.counts[found], measures)

@@ -1,0 +1,67 @@
+"""A partition's shards, gone through by as many threads as there are processors.
+
+Every thread keeps a state of its own that it adds shards to; states are merged by the caller. The
+calling thread takes part, so a question makes progress even when all others are busy with others'.
+Worth it only where kernels do the work: they run without the interpreter lock, and what Python does
+between them does not.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Final, Protocol, TypeVar
+
+from bitbrook.algebra.budget import Budget
+from bitbrook.engine.shard import Shard
+
+THREADS: Final = os.cpu_count() or 1
+
+_pool: Final = ThreadPoolExecutor(max(1, THREADS - 1), thread_name_prefix="bitbrook-sweep")
+
+
+class State(Protocol):
+    """What a thread gathers from the shards that it goes through."""
+
+    def add(self, shard: Shard) -> None:
+        """Take a shard into account."""
+
+
+StateT = TypeVar("StateT", bound=State)
+
+
+def sweep(
+    shards: Iterable[Shard], start: Callable[[], StateT], budget: Budget, *, is_heavy: bool
+) -> list[StateT]:
+    """Return the states, one at least, that together have taken every shard into account.
+
+    `start` makes an empty state. `is_heavy`: whether kernels take most of the time of a shard.
+    """
+    waiting = list(shards)
+    helpers = min(THREADS, len(waiting)) - 1 if is_heavy else 0
+    queue, lock = iter(waiting), threading.Lock()
+    helping = [_pool.submit(_work, queue, lock, start, budget) for _ in range(helpers)]
+    try:
+        states = [_work(queue, lock, start, budget)]
+    finally:
+        # Whoever has not begun by now is not needed any more, or must not begin after an error;
+        # whoever has still reads shards, which the caller's lock protects until we return.
+        with lock:
+            for _ in queue:
+                pass
+        begun = [future for future in helping if not future.cancel()]
+        wait(begun)
+    return states + [future.result() for future in begun]
+
+
+def _work(
+    queue: Iterator[Shard], lock: threading.Lock, start: Callable[[], StateT], budget: Budget
+) -> StateT:
+    state = start()
+    while True:
+        with lock:
+            shard = next(queue, None)
+        if shard is None:
+            return state
+        budget.check()
+        state.add(shard)
