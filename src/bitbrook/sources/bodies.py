@@ -4,9 +4,12 @@ The whole body is decoded at once into structs made for the source. If any recor
 other than the source reads at some place (a number for a text, a list for an object), that body is
 decoded again record by record and leniently, so that the others go on and the one at fault can be
 told why. A body that is not JSON as a whole is refused as a whole; lines stand for themselves.
+
+Half of an escaped surrogate pair, which is JSON but no text, is read as U+FFFD, as Go does.
 """
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,9 +49,9 @@ class BodyReader:
         self._leaves = leaves
         self._strict = ValueShape(leaves)
         self._lenient = ValueShape(leaves, is_lenient=True)
-        strict_record = _make_struct("Record", "value", self._strict.type)
+        strict_record: Any = _make_struct("Record", "value", self._strict.type)
         lenient_record = _make_struct("Record", "value", self._lenient.type)
-        body = _make_struct("Body", "records", list[strict_record])
+        body = _make_struct("Body", "records", list.__class_getitem__(strict_record))
         self._decode_body = msgspec.json.Decoder(body).decode
         self._decode_lines = msgspec.json.Decoder(self._strict.type).decode_lines
         self._decode_record = msgspec.json.Decoder(lenient_record).decode
@@ -67,6 +70,9 @@ class BodyReader:
         except msgspec.ValidationError:
             return self._read_apart(_records_of(body), self._read_record)
         except (msgspec.DecodeError, RecursionError) as fault:
+            mended = _mend_surrogates(body)
+            if mended != body:
+                return self.read(mended)
             raise _not_json(fault) from None
         _check_count(len(values))
         return Reading(len(values), values, range(len(values)), self._strict, [])
@@ -79,13 +85,17 @@ class BodyReader:
             LimitExceeded: it has too many records.
         """
         _check_text(body)
-        _check_count(body.count(b"\n"))
+        line_count = body.count(b"\n") + (not body.endswith(b"\n"))
+        _check_count(line_count)
         try:
             values = self._decode_lines(body)
         except (msgspec.DecodeError, RecursionError):
-            lines = [line for line in body.split(b"\n") if line.strip()]
-            return self._read_apart(lines, self._read_line)
-        _check_count(len(values))
+            return self._read_apart(_lines_of(body), self._read_line)
+        if len(values) != line_count:
+            # Blank lines; or several values in a line, or one over several, which need errors.
+            lines = _lines_of(body)
+            if len(values) != len(lines):
+                return self._read_apart(lines, self._read_line)
         return Reading(len(values), values, range(len(values)), self._strict, [])
 
     def _read_apart(
@@ -109,15 +119,27 @@ class BodyReader:
             return self._decode_record(record).value
         except msgspec.ValidationError:
             return explain_record(index, record, self._leaves)
+        except RecursionError as fault:  # the body was just within the bound, and this is deeper
+            message = f"the record cannot be read: {_reason(fault)}; flatten it"
+            return RecordError(index, InvalidBody.code, message, excerpt_of(record))
 
     def _read_line(self, index: int, line: bytes) -> Any | RecordError:
         try:
             return self._decode_value(line)
-        except msgspec.ValidationError:
-            return explain_value(index, Raw(line), self._leaves)
+        except (msgspec.DecodeError, RecursionError):
+            # What was met first need not be all: a wrong value may stand before what is no JSON.
+            return self._explain_line(index, line)
+
+    def _explain_line(self, index: int, line: bytes) -> Any | RecordError:
+        try:
+            value = _decode_any(line)
         except (msgspec.DecodeError, RecursionError) as fault:
+            mended = _mend_surrogates(line)
+            if mended != line:
+                return self._read_line(index, mended)
             message = f"the line is not JSON: {_reason(fault)}; write one value a line"
             return RecordError(index, InvalidBody.code, message, excerpt_of(Raw(line)))
+        return explain_value(index, value, self._leaves)
 
 
 class _Records(msgspec.Struct):
@@ -127,6 +149,7 @@ class _Records(msgspec.Struct):
 
 
 _decode_records = msgspec.json.Decoder(_Records).decode
+_decode_any = msgspec.json.Decoder(Raw).decode
 
 
 def _make_struct(name: str, member: str, type_: Any) -> Any:
@@ -139,6 +162,30 @@ def _records_of(body: bytes) -> list[Raw]:
         return _decode_records(body).records
     except msgspec.ValidationError:
         raise InvalidBody(f"the body has no list of records; send {_FORM}") from None
+    except (msgspec.DecodeError, RecursionError) as fault:
+        # What was seen first was something else, further towards the front.
+        mended = _mend_surrogates(body)
+        if mended != body:
+            return _records_of(mended)
+        raise _not_json(fault) from None
+
+
+# Behind any number of escaped backslashes: a pair of surrogates, or half of one.
+_SURROGATES = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"
+    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def _mend_surrogates(body: bytes) -> bytes:
+    """Return a body with U+FFFD for every escaped half of a surrogate pair."""
+    return _SURROGATES.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body)
+
+
+def _lines_of(body: bytes) -> list[bytes]:
+    """Return the lines that are not blank."""
+    return list(filter(bytes.strip, body.split(b"\n")))
 
 
 def _check_text(body: bytes) -> None:

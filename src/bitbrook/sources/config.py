@@ -15,7 +15,7 @@ import msgspec
 
 from bitbrook.errors import InvalidValue
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, TimeUnit
-from bitbrook.schema.limits import DECIMAL_SCALE_MAX
+from bitbrook.schema.limits import DECIMAL_SCALE_MAX, TIME_MAX_S, TIME_MIN_S
 from bitbrook.sources.durations import NANOSECONDS_PER, parse_duration
 from bitbrook.sources.layouts import RFC3339, Layout
 
@@ -197,7 +197,10 @@ class _Reader:
     def epoch_ns(self) -> int:
         epoch = self._values.get("Epoch", 0)
         if isinstance(epoch, int) and not isinstance(epoch, bool):
-            return epoch * NANOSECONDS_A_SECOND
+            if TIME_MIN_S <= epoch <= TIME_MAX_S:
+                return epoch * NANOSECONDS_A_SECOND
+            self._refuse("Epoch", epoch, "in the years 1 to 9999")
+            return 0
         for layout in (RFC3339, "2006-01-02"):
             try:
                 seconds, nanoseconds = Layout(layout).parse_text(self.text("Epoch"))

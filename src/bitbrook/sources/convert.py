@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw
 
-from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX, FieldSchema, FieldType
+from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX, FieldSchema
 from bitbrook.schema.limits import ROW_KEY_BYTES_MAX
 from bitbrook.sources.faults import Fault, Faults
 from bitbrook.sources.number_kernels import parse_booleans, parse_integers, parse_unsigned
-from bitbrook.sources.tokens import NULL, tokens_of
+from bitbrook.sources.tokens import tokens_of
 from bitbrook.sources.values import LeafKind, leaf_type
 
 
@@ -35,8 +35,8 @@ class Converted:
     column: pa.Array
     faults: Faults | None = None
 
-    def put_fault(self, where: Sequence[int] | npt.NDArray[Any], fault: Fault) -> None:
-        """Set a fault at these indexes, or where a bool[n] is true."""
+    def put_fault(self, where: Sequence[int] | npt.NDArray[np.integer], fault: Fault) -> None:
+        """Set a fault at these indexes."""
         if len(where) > 0:
             if self.faults is None:
                 self.faults = np.zeros(len(self.column), dtype=np.uint8)
@@ -44,14 +44,17 @@ class Converted:
 
 
 class Converter(Protocol):
-    """Turns leaves into a column.
+    """Turns leaves into a column."""
 
-    `kind`: what the leaves must be decoded into. `advice`: what to say of a fault, in words that go
-    on from the value ("is not a whole number; ...").
-    """
+    @property
+    def kind(self) -> LeafKind:
+        """What the leaves must be decoded into."""
+        ...
 
-    kind: LeafKind
-    advice: Mapping[Fault, str]
+    @property
+    def advice(self) -> Mapping[Fault, str]:
+        """What to say of a fault, in words that go on from the value ("is not a number; ...")."""
+        ...
 
     def convert(self, leaves: list[Any]) -> Converted:
         """Return the column of these leaves."""
@@ -63,7 +66,9 @@ class IntegerConverter:
 
     kind: LeafKind = LeafKind.TOKEN
 
-    def __init__(self, low: int = INT64_MIN, high: int = INT64_MAX, foreign_table: str = "") -> None:
+    def __init__(
+        self, low: int = INT64_MIN, high: int = INT64_MAX, foreign_table: str = ""
+    ) -> None:
         self._low, self._high = low, high
         send = 'send digits, such as 10 or "10"'
         if foreign_table:
@@ -94,7 +99,8 @@ class DecimalConverter:
                 "field with a larger Scale"
             ),
             Fault.OUT_OF_RANGE: (
-                f"is not in {field.min}/{unscaled} to {field.max}/{unscaled}, the range of the field"
+                f"is not in {field.min}/{unscaled} to {field.max}/{unscaled}, the range of the "
+                "field"
             ),
         }
 
@@ -118,6 +124,18 @@ class BooleanConverter:
         return nullable(*parse_booleans(tokens_of(leaves)))
 
 
+class SignedRowConverter(IntegerConverter):
+    """Row ids with a sign, as int64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.advice = {
+            Fault.MALFORMED: "is not an id; send a whole number, such as 10, or -10 to clear it",
+            Fault.INEXACT: "is not an id; ids are whole numbers",
+            Fault.OUT_OF_RANGE: f"is not in {INT64_MIN} to {INT64_MAX}, the range of signed ids",
+        }
+
+
 _ROW_ID_ADVICE: Mapping[Fault, str] = {
     Fault.MALFORMED: 'is not an id; send a whole number, such as 10 or "10"',
     Fault.INEXACT: "is not an id; ids are whole numbers",
@@ -137,7 +155,7 @@ class RowIdConverter:
     def convert(self, leaves: list[Raw]) -> Converted:
         """Return uint64 row ids or lists of one."""
         converted = nullable(*parse_unsigned(tokens_of(leaves)))
-        return converted if self._is_single else _as_lists(converted)
+        return converted if self._is_single else as_lists(converted)
 
 
 class RowIdsConverter:
@@ -168,25 +186,25 @@ class RowIdsConverter:
 
 
 class RowKeyConverter:
-    """Single row keys, as strings, or as lists of one where records may have many."""
+    """Single keys, as strings, or as lists of one where records may have many."""
 
     kind: LeafKind = LeafKind.TEXT
-    advice: ClassVar[Mapping[Fault, str]] = {
-        Fault.MALFORMED: 'is not text; send it in quotes, such as "example"',
-        Fault.TOO_LONG: f"is longer than {ROW_KEY_BYTES_MAX:,} bytes",
-    }
 
-    def __init__(self, *, is_single: bool) -> None:
+    def __init__(self, *, is_single: bool, bytes_max: int = ROW_KEY_BYTES_MAX) -> None:
         self._is_single = is_single
+        self._bytes_max = bytes_max
+        self.advice: Mapping[Fault, str] = {
+            Fault.MALFORMED: 'is not text; send it in quotes, such as "example"',
+            Fault.TOO_LONG: f"is longer than {bytes_max:,} bytes; shorten it",
+        }
 
     def convert(self, leaves: list[str | None]) -> Converted:
-        """Return row keys or lists of one."""
+        """Return keys or lists of one."""
         keys = pa.array(leaves, pa.string())
         converted = Converted(keys, _null_faults(keys))
-        if keys.nbytes > ROW_KEY_BYTES_MAX:
-            are_long = pc.greater(pc.binary_length(keys), ROW_KEY_BYTES_MAX).fill_null(False)
-            converted.put_fault(are_long.to_numpy(zero_copy_only=False), Fault.TOO_LONG)
-        return converted if self._is_single else _as_lists(converted)
+        if keys.nbytes > self._bytes_max:
+            converted.put_fault(find_long(keys, self._bytes_max), Fault.TOO_LONG)
+        return converted if self._is_single else as_lists(converted)
 
 
 class RowKeysConverter:
@@ -195,7 +213,7 @@ class RowKeysConverter:
     kind: LeafKind = LeafKind.TEXTS
     advice: ClassVar[Mapping[Fault, str]] = {
         Fault.MALFORMED: 'is not a list of texts; send quoted texts, such as ["a", "b"]',
-        Fault.TOO_LONG: f"has a text longer than {ROW_KEY_BYTES_MAX:,} bytes",
+        Fault.TOO_LONG: f"has a text longer than {ROW_KEY_BYTES_MAX:,} bytes; shorten it",
     }
 
     def convert(self, leaves: list[list[str] | None]) -> Converted:
@@ -204,9 +222,8 @@ class RowKeysConverter:
         converted = Converted(lists, _null_faults(lists))
         keys = lists.flatten()
         if keys.nbytes > ROW_KEY_BYTES_MAX:
-            are_long = pc.greater(pc.binary_length(keys), ROW_KEY_BYTES_MAX)
-            have_long = pc.list_parent_indices(lists).filter(are_long)
-            converted.put_fault(have_long.to_numpy(), Fault.TOO_LONG)
+            parents = pc.list_parent_indices(lists).to_numpy()
+            converted.put_fault(parents[find_long(keys, ROW_KEY_BYTES_MAX)], Fault.TOO_LONG)
         return converted
 
 
@@ -227,7 +244,7 @@ class Recast:
         for index, leaf in enumerate(leaves):
             try:
                 recast.append(self._decode(leaf))
-            except msgspec.ValidationError:
+            except (msgspec.ValidationError, RecursionError):
                 recast.append(None)
                 misfits.append(index)
         converted = self._converter.convert(recast)
@@ -242,6 +259,12 @@ def nullable(values: npt.NDArray[Any], faults: Faults) -> Converted:
     return Converted(pa.array(values, mask=faults != 0), faults)
 
 
+def find_long(texts: pa.Array, bytes_max: int) -> npt.NDArray[np.int64]:
+    """Return the indexes (int64[m]) of texts of more UTF-8 bytes than that."""
+    lengths = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(lengths > bytes_max)
+
+
 def _null_faults(column: pa.Array) -> Faults | None:
     if column.null_count == 0:
         return None
@@ -249,7 +272,7 @@ def _null_faults(column: pa.Array) -> Faults | None:
     return np.where(are_null, Fault.MISSING, Fault.NONE).astype(np.uint8)
 
 
-def _as_lists(converted: Converted) -> Converted:
+def as_lists(converted: Converted) -> Converted:
     """Return a column of single rows as one of lists: of one row, or null."""
     rows = converted.column
     if rows.null_count == 0:

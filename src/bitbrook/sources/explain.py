@@ -76,7 +76,9 @@ def explain_value(index: int, value: Raw, leaves: Sequence[Leaf]) -> RecordError
                 message = describe_value(leaf, child, problem)
                 return RecordError(index, InvalidValue.code, message, excerpt)
             inner = child_members
-    raise AssertionError("a value that is objects wherever paths lead through can be read")
+    # Of a key given twice only the last is seen here; the first was what could not be read.
+    message = "the record's value has a key twice, once without an object that should be there"
+    return RecordError(index, InvalidBody.code, message, excerpt)
 
 
 def _describe_field(leaf: Leaf) -> str:
@@ -89,5 +91,5 @@ def _members_of(value: Raw) -> dict[str, Raw] | None:
     """Return an object's members as they were written, None if it is not an object."""
     try:
         return _decode_object(value)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return None

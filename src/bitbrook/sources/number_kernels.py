@@ -56,6 +56,20 @@ def parse_unsigned(tokens: Tokens) -> tuple[npt.NDArray[np.uint64], Faults]:
     return magnitudes, faults
 
 
+def split_numbers(
+    tokens: Tokens,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Faults]:
+    """Return the whole part and the billionths of each number (int64[n], zero where faulty).
+
+    The number is wholes + parts / 10^9 with parts in [0, 10^9): rounded towards minus infinity.
+    Faults: MISSING, MALFORMED, INEXACT (a fraction whose digits do not fit 64 bits), OUT_OF_RANGE
+    (beyond 64 bits).
+    """
+    wholes: npt.NDArray[np.int64]
+    wholes, parts, faults = _split_numbers(tokens.octets, tokens.bounds)
+    return wholes, parts, faults
+
+
 def parse_booleans(tokens: Tokens) -> tuple[npt.NDArray[np.bool_], Faults]:
     """Return each boolean (bool[n], False where there is a fault).
 
@@ -131,18 +145,32 @@ def _parse_exponent(octets: npt.NDArray[np.uint8], start: int, stop: int) -> tup
     return (-exponent if is_negative else exponent), at
 
 
+@numba.njit(
+    f"Tuple((uint64, int64, boolean, boolean))({OCTETS_TYPE}, int64, int64)",
+    nogil=True,
+    cache=True,
+)
+def _parse_parts(
+    octets: npt.NDArray[np.uint8], start: int, stop: int
+) -> tuple[np.uint64, int, bool, bool]:
+    """Return an unsigned number as magnitude times ten to the power.
+
+    Also whether the magnitude fits 64 bits, and whether it is a number at all.
+    """
+    magnitude, power, digits, at, fits = _parse_digits(octets, start, stop)
+    if digits > 0 and at < stop and (octets[at] == _E or octets[at] == _CAPITAL_E):
+        exponent, at = _parse_exponent(octets, at + 1, stop)
+        power += exponent
+    return magnitude, power, fits, digits > 0 and at == stop
+
+
 @numba.njit(f"Tuple((uint64, uint8))({OCTETS_TYPE}, int64, int64, int64)", nogil=True, cache=True)
 def _parse_magnitude(
     octets: npt.NDArray[np.uint8], start: int, stop: int, scale: int
 ) -> tuple[np.uint64, np.uint8]:
     """Return an unsigned number times ten to the `scale`, and its fault."""
-    magnitude, power, digits, at, fits = _parse_digits(octets, start, stop)
-    if digits == 0:
-        return np.uint64(0), _MALFORMED
-    if at < stop and (octets[at] == _E or octets[at] == _CAPITAL_E):
-        exponent, at = _parse_exponent(octets, at + 1, stop)
-        power += exponent
-    if at != stop:
+    magnitude, power, fits, is_number = _parse_parts(octets, start, stop)
+    if not is_number:
         return np.uint64(0), _MALFORMED
     power += scale
     if magnitude == 0:
@@ -156,6 +184,16 @@ def _parse_magnitude(
             return np.uint64(0), _OUT_OF_RANGE
         magnitude *= _POWERS[power]
     return magnitude, _NONE
+
+
+@numba.njit(f"Tuple((int64, int64, boolean))({OCTETS_TYPE}, int64, int64)", nogil=True, cache=True)
+def _strip(octets: npt.NDArray[np.uint8], start: int, stop: int) -> tuple[int, int, bool]:
+    """Return where a number begins and ends without quotes and sign, and whether it is negative."""
+    if stop - start >= 2 and octets[start] == _QUOTE:
+        start, stop = start + 1, stop - 1
+    if start < stop and (octets[start] == _MINUS or octets[start] == _PLUS):
+        return start + 1, stop, octets[start] == _MINUS
+    return start, stop, False
 
 
 @numba.njit(
@@ -175,11 +213,7 @@ def _parse_magnitudes(
         if is_null(octets, start, stop):
             faults[i] = _MISSING
             continue
-        if stop - start >= 2 and octets[start] == _QUOTE:
-            start, stop = start + 1, stop - 1
-        if start < stop and (octets[start] == _MINUS or octets[start] == _PLUS):
-            are_negative[i] = octets[start] == _MINUS
-            start += 1
+        start, stop, are_negative[i] = _strip(octets, start, stop)
         magnitudes[i], faults[i] = _parse_magnitude(octets, start, stop, scale)
     return magnitudes, are_negative, faults
 
@@ -244,3 +278,64 @@ def _parse_booleans(
         if not booleans[i] and not is_false and not equals(octets, start, stop, _FALSE):
             faults[i] = _MALFORMED
     return booleans, faults
+
+
+@numba.njit("Tuple((uint64, uint64, boolean))(uint64, int64)", nogil=True, cache=True)
+def _split_magnitude(magnitude: np.uint64, places: int) -> tuple[np.uint64, np.uint64, bool]:
+    """Return the wholes and billionths of magnitude / 10^places, and whether anything is left."""
+    if places <= 9:
+        power = _POWERS[places]
+        return magnitude // power, magnitude % power * _POWERS[9 - places], False
+    if places > 28:
+        return np.uint64(0), np.uint64(0), magnitude != 0
+    billionths, left = magnitude // _POWERS[places - 9], magnitude % _POWERS[places - 9]
+    return billionths // _POWERS[9], billionths % _POWERS[9], left != 0
+
+
+@numba.njit(f"Tuple((int64, int64, uint8))({OCTETS_TYPE}, int64, int64)", nogil=True, cache=True)
+def _split_number(
+    octets: npt.NDArray[np.uint8], start: int, stop: int
+) -> tuple[np.int64, np.int64, np.uint8]:
+    """Return a number's whole part, its billionths and its fault."""
+    start, stop, is_negative = _strip(octets, start, stop)
+    magnitude, power, fits, is_number = _parse_parts(octets, start, stop)
+    if not is_number:
+        return np.int64(0), np.int64(0), _MALFORMED
+    if not fits and power < 0:
+        return np.int64(0), np.int64(0), _INEXACT
+    whole, part, is_left = magnitude, np.uint64(0), False
+    if power < 0:
+        whole, part, is_left = _split_magnitude(magnitude, -power)
+    elif magnitude != 0:
+        if not fits or power > 19 or magnitude > _UINT64_MAX // _POWERS[power]:
+            return np.int64(0), np.int64(0), _OUT_OF_RANGE
+        whole = magnitude * _POWERS[power]
+    if is_negative and (part != 0 or is_left):
+        # Towards minus infinity: one whole further, less what the billionths fall short of it.
+        part += np.uint64(is_left)
+        whole += np.uint64(1)
+        part = _POWERS[9] - part
+    if whole > _INT64_MAGNITUDE_MAX + np.uint64(is_negative):
+        return np.int64(0), np.int64(0), _OUT_OF_RANGE
+    return (-np.int64(whole) if is_negative else np.int64(whole)), np.int64(part), _NONE
+
+
+@numba.njit(
+    f"Tuple((int64[::1], int64[::1], uint8[::1]))({OCTETS_TYPE}, int64[::1])",
+    nogil=True,
+    cache=True,
+)
+def _split_numbers(
+    octets: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Faults]:
+    count = len(bounds) - 1
+    wholes = np.zeros(count, dtype=np.int64)
+    parts = np.zeros(count, dtype=np.int64)
+    faults = np.zeros(count, dtype=np.uint8)
+    for i in range(count):
+        start, stop = bounds[i], bounds[i + 1] - 1
+        if is_null(octets, start, stop):
+            faults[i] = _MISSING
+            continue
+        wholes[i], parts[i], faults[i] = _split_number(octets, start, stop)
+    return wholes, parts, faults

@@ -12,8 +12,8 @@ _SUCCESS = b'{"status":"success"}'
 class RecordError(msgspec.Struct, frozen=True, gc=False):
     """Why one record was not stored.
 
-    `index`: its place in the request, from 0. `code` and `message`: as in the answer. `excerpt`: the
-    record's value as JSON, cut short.
+    `index`: its place in the request, from 0. `code` and `message`: as in the answer. `excerpt`:
+    the record's value as JSON, cut short.
     """
 
     index: int

@@ -88,7 +88,7 @@ def fields_of(schema: SourceSchema) -> tuple[FieldSchema, ...]:
     """
     identity = identity_names(schema)
     return tuple(
-        _field_schema(field)
+        field_schema_of(field)
         for field in typed_fields(schema)
         if field.name not in identity and field.type is not SourceType.RECORD_TIME
     )
@@ -105,7 +105,8 @@ def identity_names(schema: SourceSchema) -> tuple[str, ...]:
     return (schema.id_field,) if schema.id_field else tuple(schema.primary_key_fields or ())
 
 
-def _field_schema(field: SourceField) -> FieldSchema:
+def field_schema_of(field: SourceField) -> FieldSchema:
+    """Return what a table's field made from this entry is, without id."""
     config = field.config
     match field.type:
         case SourceType.ID | SourceType.IDS | SourceType.STRING | SourceType.STRINGS:

@@ -2,8 +2,8 @@
 
 Made once a source: the paths become nested structs whose leaves msgspec fills, and what no path
 names is skipped without becoming an object. Numbers, times and booleans stay the bytes they were
-written in (`Raw`), text becomes str. A shape may be strict, with text and lists as such, or lenient,
-with every leaf as it was written; the second never fails on account of a leaf.
+written in (`Raw`), text becomes str. A shape may be strict, with text and lists as such, or
+lenient, with every leaf as it was written; the second never fails on account of a leaf.
 """
 
 import enum
@@ -67,7 +67,7 @@ class ValueShape:
                 kinds[leaf.path] = LeafKind.TOKEN
         self._paths = [leaf.path for leaf in leaves]
         self.kinds = tuple(kinds[path] for path in self._paths)
-        # Objects in the order of their depth: from which to get each, how, and what if it is absent.
+        # Objects in the order of their depth: from which to get each, how, and what if it is not.
         self._objects: list[tuple[int, Getter, msgspec.Struct]] = []
         self._getters: dict[Path, tuple[int, Getter]] = {}
         self.type = self._make_type(kinds)
@@ -97,7 +97,7 @@ class ValueShape:
                     },
                 }
             )
-        numbers = {(): 0}
+        numbers: dict[Path, int] = {(): 0}
         for path in sorted(inner - {()}, key=len):
             numbers[path] = len(numbers)
             get = _getter(types[path[:-1]], path[-1])
@@ -114,6 +114,7 @@ def _make_struct(members: dict[str, tuple[Any, Any]]) -> type[msgspec.Struct]:
         "Value",
         [(attribute, *members[key]) for attribute, key in attributes.items()],
         rename=attributes,
+        omit_defaults=True,  # of a value's excerpt, which shows what was sent
         gc=False,
     )
 
