@@ -1,0 +1,1 @@
+"""What exists, in which state, whose it is: organisations, users, deployments, tables, sources."""

@@ -1,0 +1,86 @@
+"""A deployment as the statements of one caller see it: `bitbrook.query.database.Database`."""
+
+from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.partials import AnyPartial
+from bitbrook.algebra.questions import Question
+from bitbrook.auth.policy import Caller, Right
+from bitbrook.compute.local import LocalCompute
+from bitbrook.control.lifecycle import Status
+from bitbrook.control.registry import Registry
+from bitbrook.control.tables import Tables, check_table_running
+from bitbrook.engine.batch import Batch
+from bitbrook.schema.field_types import FieldSchema, TableSchema
+
+
+class ControlDatabase:
+    """One deployment, for one caller. Reads need QUERY, writes INGEST, changes of tables MANAGE."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        deployment_id: str,
+        registry: Registry,
+        tables: Tables,
+        compute: LocalCompute,
+    ) -> None:
+        self._caller = caller
+        self._deployment_id = deployment_id
+        self._registry = registry
+        self._tables = tables
+        self._compute = compute
+
+    def tables(self) -> list[TableSchema]:
+        """Return every table, by name."""
+        return [
+            entry.schema
+            for entry in self._registry.tables(self._deployment_id)
+            if entry.row.status == Status.RUNNING
+        ]
+
+    def table(self, name: str) -> TableSchema:
+        """Return one table; `TableNotFound` if there is none of that name."""
+        entry = self._registry.table(self._caller, self._deployment_id, name)
+        check_table_running(entry)
+        return entry.schema
+
+    def ask(self, table: TableSchema, question: Question, budget: Budget) -> AnyPartial:
+        """Return the merged answer of all partitions."""
+        self._require(Right.QUERY)
+        return self._compute.ask(table.id, question, budget)
+
+    def write(self, table: TableSchema, batch: Batch) -> list[int]:
+        """Make a batch durable and visible; return how many values each operation changed."""
+        self._require(Right.INGEST)
+        entry = self._registry.table(self._caller, self._deployment_id, table.name)
+        if entry.row.is_keyed is None:
+            self._tables.decide(entry, is_keyed=table.is_keyed)
+        return self._compute.write(table.id, batch)
+
+    def create_table(
+        self, name: str, *, is_keyed: bool, fields: tuple[FieldSchema, ...], description: str = ""
+    ) -> TableSchema:
+        """Create a table; `Conflict` if the name is taken."""
+        return self._tables.create(
+            self._caller,
+            self._deployment_id,
+            name,
+            description,
+            is_keyed=is_keyed,
+            fields=fields,
+        ).schema
+
+    def drop_table(self, name: str) -> None:
+        """Drop a table, and return when it is gone; `Conflict` while sources feed it."""
+        _, gone = self._tables.begin_delete(self._caller, self._deployment_id, name)
+        gone.result()
+
+    def add_field(self, table: str, field: FieldSchema) -> TableSchema:
+        """Add a field; `Conflict` if the name is taken."""
+        return self._tables.add_field(self._caller, self._deployment_id, table, field).schema
+
+    def drop_field(self, table: str, field: str) -> TableSchema:
+        """Drop a field and what it held; `Conflict` while sources feed it."""
+        return self._tables.drop_field(self._caller, self._deployment_id, table, field).schema
+
+    def _require(self, right: Right) -> None:
+        self._caller.require(right, deployment_id=self._deployment_id)

@@ -1,0 +1,82 @@
+"""Requests that come again under the same Idempotency-Key: answered as before, applied once.
+
+A request that comes while the first of its key is under way shares its fate. What failed is
+forgotten, so that a retry may succeed. Keys are kept for their time, at most `KEYS_MAX` of a
+source; beyond that the oldest are forgotten early.
+"""
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from bitbrook.clock import Clock
+from bitbrook.errors import InvalidValue
+from bitbrook.sources.outcomes import Outcomes
+
+KEYS_MAX = 100_000
+KEY_CHARACTERS_MAX = 255
+
+
+class Answer(NamedTuple):
+    """What the first request of a key is answered: its outcomes, once `durable` resolves."""
+
+    outcomes: Outcomes
+    durable: Future[None]
+
+
+class IdempotencyKeys:
+    """The keys of one source."""
+
+    def __init__(self, ttl_s: float, *, clock: Clock) -> None:
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+
+    def find(self, key: str) -> Answer | None:
+        """Return the answer to the first request of a key, if there was one in time."""
+        with self._lock:
+            return self._find(key)
+
+    def claim(self, key: str, answer: Answer) -> Answer:
+        """Return `answer`, which is now the key's, or the one that was there before it.
+
+        Whoever gets their own back makes it come true, and `answer.durable` resolve.
+        """
+        with self._lock:
+            known = self._find(key)
+            if known is not None:
+                return known
+            self._answers[key] = (self._clock.now_s() + self._ttl_s, answer)
+            while len(self._answers) > KEYS_MAX:
+                self._answers.popitem(last=False)
+        answer.durable.add_done_callback(lambda done: self._forget_failed(key, answer, done))
+        return answer
+
+    def _find(self, key: str) -> Answer | None:
+        now_s = self._clock.now_s()
+        while self._answers:
+            oldest = next(iter(self._answers))
+            if self._answers[oldest][0] > now_s:
+                break
+            del self._answers[oldest]
+        known = self._answers.get(key)
+        return None if known is None else known[1]
+
+    def _forget_failed(self, key: str, answer: Answer, done: Future[None]) -> None:
+        if done.exception() is not None:
+            with self._lock:
+                known = self._answers.get(key)
+                if known is not None and known[1] is answer:
+                    del self._answers[key]
+
+
+def check_key(key: str) -> None:
+    """Return if a text can be an Idempotency-Key, else raise `InvalidValue`."""
+    if not 1 <= len(key) <= KEY_CHARACTERS_MAX or not key.isprintable():
+        raise InvalidValue(
+            f"the Idempotency-Key has {len(key)} characters; give 1 to {KEY_CHARACTERS_MAX} "
+            "printable ones",
+            field="Idempotency-Key",
+        )

@@ -1,0 +1,110 @@
+"""A source that runs: everything that taking records needs, in one object and without a look-up.
+
+The straight line: decode, submit, and a future of the records being stored. Nothing here asks the
+catalogue or waits for a disk. Knows nothing of callers.
+"""
+
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from bitbrook.clock import Clock
+from bitbrook.compute.local import LocalCompute
+from bitbrook.control.idempotency import Answer, IdempotencyKeys, check_key
+from bitbrook.control.rates import Rate
+from bitbrook.control.registry import SourceEntry
+from bitbrook.control.traffic import Traffic
+from bitbrook.engine.batch import Batch
+from bitbrook.schema.field_types import TableSchema
+from bitbrook.settings import Settings
+from bitbrook.sources.decode import Decoder
+from bitbrook.sources.outcomes import Outcomes
+from bitbrook.telemetry.metrics import count_ingest_bytes, count_records
+
+
+class Ingest(NamedTuple):
+    """A request of records, accepted. `durable` resolves (to nothing) when `outcomes` are true.
+
+    It fails with Overloaded, Stopping, OutcomeUnknown or Damaged; then no record was stored, or
+    (OutcomeUnknown) nobody can say.
+    """
+
+    outcomes: Outcomes
+    durable: Future[None]
+
+
+class LiveSource:
+    """A source's way from bytes to its table."""
+
+    def __init__(
+        self,
+        entry: SourceEntry,
+        table: TableSchema,
+        compute: LocalCompute,
+        settings: Settings,
+        *,
+        clock: Clock,
+    ) -> None:
+        """Prepare to take records; the table has all that the source's schema asks for.
+
+        Raises:
+            Conflict: it has not.
+        """
+        self.organisation_id = entry.row.organisation_id
+        self.deployment_id = entry.row.deployment_id
+        self.traffic = Traffic(clock)
+        self._table_id = table.id
+        self._compute = compute
+        self._decoder = Decoder(entry.schema, table)
+        self._keys = IdempotencyKeys(settings.idempotency_ttl_s, clock=clock)
+        self._records_rate = Rate(settings.source_records_per_s, "records", clock=clock)
+        self._bytes_rate = Rate(settings.source_bytes_per_s, "bytes", clock=clock)
+
+    def ingest(self, body: bytes, *, is_lines: bool, idempotency_key: str | None) -> Ingest:
+        """Return the outcomes of a body's records and a future of their being stored.
+
+        Raises:
+            InvalidBody: not JSON, or no list of records.
+            InvalidValue: the idempotency key cannot be.
+            LimitExceeded: too many records.
+            QuotaExceeded: beyond the source's rate.
+            Overloaded: too much waits to be logged; nothing was applied.
+        """
+        if idempotency_key is not None:
+            check_key(idempotency_key)
+            known = self._keys.find(idempotency_key)
+            if known is not None:
+                return Ingest(*known)
+        self._records_rate.check()
+        self._bytes_rate.check()
+        batch, outcomes = self._decoder.decode(body, is_lines=is_lines)
+        answer = Answer(outcomes, Future())
+        if idempotency_key is not None:
+            claimed = self._keys.claim(idempotency_key, answer)
+            if claimed is not answer:
+                return Ingest(*claimed)
+        self._records_rate.take(outcomes.count)
+        self._bytes_rate.take(len(body))
+        count_ingest_bytes(len(body))
+        self._submit(batch, answer)
+        return Ingest(*answer)
+
+    def _submit(self, batch: Batch | None, answer: Answer) -> None:
+        """Make an answer come true, now or once its batch is durable and visible."""
+        if batch is None:
+            self._finish(answer)
+            return
+        try:
+            stored = self._compute.submit(self._table_id, batch)
+        except BaseException as error:
+            answer.durable.set_exception(error)
+            raise
+        stored.add_done_callback(lambda done: self._finish(answer, done.exception()))
+
+    def _finish(self, answer: Answer, error: BaseException | None = None) -> None:
+        if error is not None:
+            answer.durable.set_exception(error)
+            return
+        outcomes = answer.outcomes
+        self.traffic.count(outcomes.success_count, outcomes.errors)
+        count_records(outcomes.success_count, len(outcomes.errors))
+        answer.durable.set_result(None)

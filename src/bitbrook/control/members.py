@@ -1,0 +1,156 @@
+"""Users, API keys and ended sessions in memory, and every change of them in the catalogue first.
+
+One process owns the catalogue, so what is in memory is what is true: a user who is deactivated here
+is refused by the very next request, and authenticating asks no database. Knows nothing of rights.
+"""
+
+import threading
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from bitbrook.clock import Clock
+from bitbrook.stores.catalogue import Catalogue, Transaction
+from bitbrook.stores.catalogue_rows import (
+    ApiKeyRow,
+    InviteRow,
+    OrganisationRow,
+    SessionRow,
+    UserRow,
+)
+
+ACTIVE = "active"
+LEFT = "left"
+TIDY_EVERY_S = 3_600.0
+
+
+class Members:
+    """Who there is. `lock`: held by whoever looks and then changes."""
+
+    def __init__(self, catalogue: Catalogue, *, token_ttl_s: int, clock: Clock) -> None:
+        self.catalogue = catalogue
+        self.lock = threading.RLock()
+        self._clock = clock
+        self._token_ttl_s = token_ttl_s
+        self._tidied_s = 0.0
+        with catalogue.reading() as rows:
+            self._users = {row.id: row for row in rows.all(UserRow)}
+            self._api_keys = {row.digest: row for row in rows.all(ApiKeyRow)}
+            ended = rows.sessions_ended_since(clock.now_s() - token_ttl_s)
+            self.has_organisations = bool(rows.all(OrganisationRow))
+        self._ended_s = {row.id: row.ended_s or 0.0 for row in ended}
+        self._by_email = {row.email: row.id for row in self._users.values() if row.status != LEFT}
+
+    def user(self, user_id: str) -> UserRow | None:
+        """Return the user of an id, whatever their status."""
+        return self._users.get(user_id)
+
+    def user_of_email(self, email: str) -> UserRow | None:
+        """Return the user who has an address, unless they left."""
+        user_id = self._by_email.get(email)
+        return None if user_id is None else self._users[user_id]
+
+    def users_of(self, organisation_id: str) -> list[UserRow]:
+        """Return an organisation's users, by address."""
+        found = [
+            row for row in list(self._users.values()) if row.organisation_id == organisation_id
+        ]
+        return sorted(found, key=lambda row: (row.email, row.created_s))
+
+    def api_key(self, digest: str) -> ApiKeyRow | None:
+        """Return the API key of a digest."""
+        return self._api_keys.get(digest)
+
+    def api_keys_of(self, organisation_id: str) -> list[ApiKeyRow]:
+        """Return an organisation's API keys, oldest first."""
+        keys = [
+            key for key in list(self._api_keys.values()) if key.organisation_id == organisation_id
+        ]
+        return sorted(keys, key=lambda key: (key.created_s, key.id))
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether a session, of which good tokens may be about, was ended before its time."""
+        return session_id in self._ended_s
+
+    def add_organisation(self, organisation: OrganisationRow, admin: UserRow) -> None:
+        """Add an organisation with its administrator."""
+        self._change(lambda rows: rows.insert(organisation, admin))
+        self._note(admin)
+        self.has_organisations = True
+
+    def add_user(self, user: UserRow, invite: InviteRow) -> bool:
+        """Add a user in exchange for their invite; return whether it was still there."""
+        with self.lock:
+            with self.catalogue.changing() as rows:
+                if not rows.delete(InviteRow, id=invite.id):
+                    return False
+                rows.insert(user)
+            self._note(user)
+        return True
+
+    def change_user(
+        self, user: UserRow, *, ends_sessions: bool = False, but: str | None = None
+    ) -> None:
+        """Replace a user's row and, if asked, end their sessions but one."""
+        with self.lock:
+            with self.catalogue.changing() as rows:
+                rows.update(user)
+                ended = self._end_sessions(rows, user.id, but=but) if ends_sessions else []
+            self._note(user)
+            self._ended_s.update((row.id, row.ended_s or 0.0) for row in ended)
+
+    def add_session(self, session: SessionRow) -> None:
+        """Add a session; now and then those whose time is over are forgotten."""
+        now_s = self._clock.now_s()
+        is_due = now_s - self._tidied_s >= TIDY_EVERY_S
+        with self.lock:
+            with self.catalogue.changing() as rows:
+                rows.insert(session)
+                if is_due:
+                    # An ended session is known until none of its tokens can be good any more.
+                    rows.delete_expired(SessionRow, now_s - self._token_ttl_s)
+                    rows.delete_expired(InviteRow, now_s)
+            if is_due:
+                self._tidied_s = now_s
+                horizon_s = now_s - self._token_ttl_s
+                self._ended_s = {sid: s for sid, s in self._ended_s.items() if s >= horizon_s}
+
+    def end_session(self, session: SessionRow) -> None:
+        """End a session before its time, its tokens included."""
+        ended = replace(session, ended_s=self._clock.now_s())
+        self._change(lambda rows: rows.update(ended))
+        self._ended_s[ended.id] = self._clock.now_s()
+
+    def add_api_key(self, api_key: ApiKeyRow) -> None:
+        """Add an API key."""
+        self._change(lambda rows: rows.insert(api_key))
+        self._api_keys[api_key.digest] = api_key
+
+    def remove_api_key(self, api_key: ApiKeyRow) -> None:
+        """Remove an API key."""
+        self._change(lambda rows: rows.delete(ApiKeyRow, id=api_key.id))
+        self._api_keys.pop(api_key.digest, None)
+
+    def _change(self, change: Callable[[Transaction], object]) -> None:
+        with self.lock, self.catalogue.changing() as rows:
+            change(rows)
+
+    def _note(self, user: UserRow) -> None:
+        self._users[user.id] = user
+        if user.status != LEFT:
+            self._by_email[user.email] = user.id
+        elif self._by_email.get(user.email) == user.id:
+            del self._by_email[user.email]
+
+    def _end_sessions(
+        self, rows: Transaction, user_id: str, *, but: str | None
+    ) -> list[SessionRow]:
+        now_s = self._clock.now_s()
+        ended = [
+            replace(row, ended_s=now_s)
+            for row in rows.all(SessionRow, user_id=user_id, ended_s=None)
+            if row.id != but
+        ]
+        for row in ended:
+            rows.update(row)
+        return ended

@@ -1,0 +1,153 @@
+"""The service: everything that a server or a library user holds, opened and closed as one.
+
+Opening goes from the bottom up (directory, stores, engine, catalogue, tables, sources) and closing
+back down; a step that fails closes those before it. Within one `Service` a data directory is
+consistent: nothing else writes to it.
+"""
+
+from contextlib import ExitStack
+from typing import Self
+
+from bitbrook.auth.passwords import make_password
+from bitbrook.auth.tokens import TokenSigner, make_signing_key
+from bitbrook.clock import SYSTEM_CLOCK, Clock
+from bitbrook.compute.local import LocalCompute
+from bitbrook.control.api_keys import ApiKeys
+from bitbrook.control.deployments import Deployments
+from bitbrook.control.directory_lock import DirectoryLock
+from bitbrook.control.identity import Identity
+from bitbrook.control.lifecycle import Lifecycle
+from bitbrook.control.members import Members
+from bitbrook.control.queries import Queries
+from bitbrook.control.registry import Registry
+from bitbrook.control.sources import Sources
+from bitbrook.control.tables import Tables
+from bitbrook.control.users import Users
+from bitbrook.engine.upkeep import UpkeepPolicy
+from bitbrook.settings import Settings
+from bitbrook.stores.catalogue import Catalogue
+from bitbrook.stores.catalogue_rows import SigningKeyRow
+from bitbrook.stores.log import Log
+from bitbrook.stores.snapshots import LocalSnapshots
+from bitbrook.stores.sql import open_engine
+from bitbrook.telemetry.logs import get_logger
+
+LOGGER = get_logger(__name__)
+
+SNAPSHOTS = "snapshots"
+
+
+class Service:
+    """A data directory, opened. Made by `Service.open`; also a context manager.
+
+    `first_password`: the administrator's password, if this start created them and made it up.
+    `lifecycle`: what brings about creations and deletions; `lifecycle.settle()` waits for them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        compute: LocalCompute,
+        lifecycle: Lifecycle,
+        *,
+        clock: Clock,
+    ) -> None:
+        members = Members(catalogue, token_ttl_s=settings.token_ttl_s, clock=clock)
+        registry = Registry(catalogue)
+        signer = TokenSigner(
+            _signing_keys(catalogue, clock), ttl_s=settings.token_ttl_s, clock=clock
+        )
+        self.settings = settings
+        self.first_password: str | None = None
+        self.lifecycle = lifecycle
+        self.identity = Identity(members, signer, settings, clock=clock)
+        self.api_keys = ApiKeys(members, registry, clock=clock)
+        self.users = Users(members, self.api_keys, settings, clock=clock)
+        self.deployments = Deployments(registry, lifecycle, settings, clock=clock)
+        self.tables = Tables(registry, lifecycle, compute, clock=clock)
+        self.sources = Sources(registry, lifecycle, self.tables, compute, settings, clock=clock)
+        self.queries = Queries(registry, self.tables, compute, settings, clock=clock)
+        self._compute = compute
+        self._is_open = False
+        self._closing = ExitStack()
+        if not members.has_organisations:
+            self._create_first(settings)
+
+    @classmethod
+    def open(cls, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Self:
+        """Return the service as its data directory left it; new where there is nothing.
+
+        Raises:
+            AlreadyRunning: another process owns the data directory; names it and the process.
+            Damaged: what is stored is not what was written; names the place.
+        """
+        with ExitStack() as closing:
+            closing.enter_context(DirectoryLock(settings.data))
+            catalogue = Catalogue.open(settings.catalogue_database)
+            closing.callback(catalogue.close)
+            log_database = open_engine(settings.log_database)
+            closing.callback(log_database.dispose)
+            policy = UpkeepPolicy(
+                log_bytes=settings.checkpoint_log_bytes, checkpoint_age_s=settings.checkpoint_age_s
+            )
+            compute = LocalCompute(
+                Log(log_database),
+                LocalSnapshots(settings.data / SNAPSHOTS),
+                upkeep_policy=policy,
+            )
+            closing.callback(compute.close)
+            lifecycle = Lifecycle()
+            closing.callback(lifecycle.close)
+            service = cls(settings, catalogue, compute, lifecycle, clock=clock)
+            service.resume()
+            service._closing = closing.pop_all()
+        return service
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are served: opened, and not closing."""
+        return self._is_open
+
+    def resume(self) -> None:
+        """Open every table and go on with what the last process left half done, in order."""
+        # A source goes before its table and a table before its deployment, whichever was begun.
+        self.tables.open_all()
+        self.sources.resume_all()
+        self.tables.resume_all()
+        self.deployments.resume_all()
+        self._is_open = True
+
+    def checkpoint(self) -> None:
+        """Write what changed in every table to its snapshots and trim the log."""
+        self._compute.checkpoint()
+
+    def close(self) -> None:
+        """Finish what was accepted, checkpoint, and release the data directory."""
+        self._is_open = False
+        self.queries.close()
+        self._closing.close()
+
+    def _create_first(self, settings: Settings) -> None:
+        """Create the first organisation and its administrator."""
+        password = settings.admin_password
+        if password is None:
+            password = self.first_password = make_password()
+        self.users.create_organisation(settings.organisation, settings.admin_email, password)
+        LOGGER.info("created the first organisation", admin_email=settings.admin_email)
+
+
+def _signing_keys(catalogue: Catalogue, clock: Clock) -> list[SigningKeyRow]:
+    """Return the keys that tokens are signed with; the first start makes one."""
+    with catalogue.changing() as rows:
+        keys = rows.all(SigningKeyRow)
+        if not keys:
+            keys = [make_signing_key(clock.now_s())]
+            rows.insert(*keys)
+    return keys

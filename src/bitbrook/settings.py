@@ -1,0 +1,253 @@
+"""What a server may be told: every setting, its default, and where its value comes from.
+
+A setting `deployments_max` is the TOML key `deployments_max`, the environment variable
+`BITBROOK_DEPLOYMENTS_MAX` and the flag `--deployments-max`; a flag beats the environment, which
+beats the file, which beats the default. What cannot be is refused before anything starts, all
+faults at once, each naming the key, where it stands, the value and the mend. Secrets never appear
+in a representation or a message.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from bitbrook.errors import InvalidValue
+
+PREFIX = "BITBROOK_"
+
+CLIENT_VARIABLES = frozenset({"URL", "EMAIL", "PASSWORD", "TOKEN", "API_KEY", "CONFIG"})
+"""Variables that configure clients and the command itself; no settings of the server."""
+
+SECRETS = frozenset({"admin_password"})
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Positive = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0)]
+Text = Annotated[str, Meta(min_length=1)]
+Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+Password = Annotated[str, Meta(min_length=8, max_length=1_024)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["console", "json"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A server's settings. Sizes in bytes, times in seconds; each one is told in `DESCRIPTIONS`."""
+
+    host: Text = "127.0.0.1"
+    port: Port = 8000
+    public_url: str | None = None
+    data: Path = Path("bitbrook-data")
+    organisation: Text = "Default"
+    admin_email: Email = "admin@localhost"
+    admin_password: Password | None = None
+    catalogue_url: str | None = None
+    log_url: str | None = None
+    body_bytes_max: Positive = 16 << 20
+    answer_bytes_max: Positive = 64 << 20
+    query_timeout_s: Seconds = 60.0
+    drain_timeout_s: Seconds = 30.0
+    token_ttl_s: Positive = 3_600
+    refresh_ttl_s: Positive = 30 * 86_400
+    invite_ttl_s: Positive = 7 * 86_400
+    idempotency_ttl_s: Positive = 86_400
+    deployments_max: Positive = 10
+    memory_bytes_max: Natural = 0
+    source_records_per_s: Natural = 0
+    source_bytes_per_s: Natural = 0
+    checkpoint_log_bytes: Positive = 64 << 20
+    checkpoint_age_s: Seconds = 300.0
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "console"
+
+    @property
+    def catalogue_database(self) -> str:
+        """The URL of the catalogue's database: SQLite in the data directory by default."""
+        return self.catalogue_url or f"sqlite:///{self.data / 'catalogue.db'}"
+
+    @property
+    def log_database(self) -> str:
+        """The URL of the log's database: SQLite in the data directory by default."""
+        return self.log_url or f"sqlite:///{self.data / 'log.db'}"
+
+    def shown(self) -> dict[str, Any]:
+        """Return every setting by name, fit to be logged: secrets as asterisks."""
+        return {name: _shown(name, getattr(self, name)) for name in self.__struct_fields__}
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name}={value!r}" for name, value in self.shown().items())
+        return f"Settings({listed})"
+
+    def __rich_repr__(self) -> Any:
+        yield from self.shown().items()
+
+
+DESCRIPTIONS: dict[str, str] = {
+    "host": "address to listen on; 0.0.0.0 is every interface",
+    "port": "port to listen on; 0 takes a free one",
+    "public_url": "where clients reach the server, for links in answers; by default as they asked",
+    "data": "directory of everything that is stored; one server at a time owns it",
+    "organisation": "name of the organisation that the first start creates",
+    "admin_email": "e-mail address of its administrator",
+    "admin_password": "the administrator's password; by default one is made and shown once",
+    "catalogue_url": "database of users, deployments, tables and sources; by default a SQLite file",
+    "log_url": "database of the log; by default a SQLite file",
+    "body_bytes_max": "bytes of a request body, decompressed",
+    "answer_bytes_max": "bytes of an answer to a statement",
+    "query_timeout_s": "seconds a statement may run",
+    "drain_timeout_s": "seconds that a stopping server gives requests that are under way",
+    "token_ttl_s": "seconds that an access or ID token is good",
+    "refresh_ttl_s": "seconds that a session can be continued with its refresh token",
+    "invite_ttl_s": "seconds that an invite can be accepted",
+    "idempotency_ttl_s": "seconds that an Idempotency-Key is remembered",
+    "deployments_max": "deployments an organisation may have at a time",
+    "memory_bytes_max": "bytes that the shapes of all deployments may add up to; 0 is no limit",
+    "source_records_per_s": "records a second that one source may send; 0 is no limit",
+    "source_bytes_per_s": "bytes a second that one source may send; 0 is no limit",
+    "checkpoint_log_bytes": "bytes logged of a table after which it is checkpointed",
+    "checkpoint_age_s": "seconds after which what was logged of a table is checkpointed",
+    "log_level": "least severe messages that are written: debug, info, warning or error",
+    "log_format": "console (for people) or json (one object a line)",
+}
+
+
+class SettingInfo(NamedTuple):
+    """One setting, for whoever makes flags or pages of it. `default` is fit to be shown."""
+
+    name: str
+    flag: str
+    variable: str
+    description: str
+    default: Any
+    is_secret: bool
+
+
+def describe_settings() -> tuple[SettingInfo, ...]:
+    """Return every setting, in order."""
+    defaults = Settings().shown()
+    return tuple(
+        SettingInfo(
+            name=name,
+            flag="--" + name.replace("_", "-"),
+            variable=PREFIX + name.upper(),
+            description=DESCRIPTIONS[name],
+            default=defaults[name],
+            is_secret=name in SECRETS,
+        )
+        for name in Settings.__struct_fields__
+    )
+
+
+def load_settings(
+    toml_path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any]
+) -> Settings:
+    """Return the settings of a file (if given), an environment and flags, later ones winning.
+
+    `overrides`: by setting name; None stands for a flag that was not given.
+
+    Raises:
+        InvalidValue: the file cannot be read, or names or values cannot be; `details` lists all.
+    """
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    layers = (
+        _read_file(toml_path),
+        _read_environment(environ),
+        {f"--{name.replace('_', '-')}": (name, value) for name, value in overrides.items()},
+    )
+    for layer in layers:
+        for place, (name, value) in layer.items():
+            if name not in Settings.__struct_fields__:
+                faults.append(f"{place} is no setting{_closest(name)}")
+            elif value is not None:
+                fault = _value_fault(place, name, value)
+                if fault is None:
+                    values[name] = value
+                else:
+                    faults.append(fault)
+    if faults:
+        raise InvalidValue("; ".join(faults), field=_first_name(faults, layers), details=faults)
+    return _convert(values)
+
+
+_Layer = dict[str, tuple[str, Any]]
+
+
+def _read_file(path: Path | None) -> _Layer:
+    """Return a TOML file's settings by where they stand."""
+    if path is None:
+        return {}
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror}); name a TOML file that exists"
+        raise InvalidValue(message, field="config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"{path} is not TOML: {error}", field="config") from None
+    return {f"{path}: {name}": (name, value) for name, value in table.items()}
+
+
+def _read_environment(environ: Mapping[str, str]) -> _Layer:
+    """Return an environment's settings by variable; an empty variable is as good as none."""
+    return {
+        variable: (name.lower(), value or None)
+        for variable, value in environ.items()
+        if variable.startswith(PREFIX)
+        and (name := variable.removeprefix(PREFIX)) not in CLIENT_VARIABLES
+    }
+
+
+def _convert(values: dict[str, Any]) -> Settings:
+    return msgspec.convert(values, Settings, strict=False, dec_hook=_to_path)
+
+
+def _to_path(_type: type, value: Any) -> Path:
+    """Return a path from its text; the only type of a setting that msgspec does not know."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("expected the path of a directory")
+    return Path(value)
+
+
+def _value_fault(place: str, name: str, value: Any) -> str | None:
+    """Return what is wrong with the value of a setting, None if nothing is."""
+    if isinstance(value, bool | dict | list):
+        reason = "expected text or a number"
+    else:
+        try:
+            _convert({name: value})
+        except msgspec.ValidationError as error:
+            reason = re.sub(r" - at `.*`$", "", str(error)).lower()
+        else:
+            return None
+    shown = "of the given length" if name in SECRETS else repr(_shown(name, value))
+    return f"{place} cannot be {shown}: {reason}; give {DESCRIPTIONS[name]}"
+
+
+def _closest(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
+    return f"; did you mean {near[0]}?" if near else "; see `bitbrook serve --help` for all of them"
+
+
+def _first_name(faults: list[str], layers: tuple[_Layer, ...]) -> str:
+    """Return the name of the setting that the first fault is about."""
+    return next(
+        name
+        for layer in layers
+        for place, (name, _) in layer.items()
+        if faults[0].startswith(f"{place} ")
+    )
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in SECRETS:
+        return None if value is None else "***"
+    if name.endswith("_url") and isinstance(value, str):
+        return re.sub(r"(://[^:/@]*:)[^/]*@", r"\1***@", value)
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,183 @@
+"""The catalogue: who and what exists, in one database with transactions.
+
+Opening brings the tables to this release's form. Rows go in and come out as the structs of
+`catalogue_rows`; whoever changes several things does so in one transaction. No other module of
+bitbrook knows the catalogue's SQL. Knows nothing of what rows mean.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.engine import Connection, Engine
+
+from bitbrook.errors import Conflict, Damaged, Overloaded
+from bitbrook.stores.catalogue_rows import Row, SessionRow
+from bitbrook.stores.catalogue_tables import METADATA
+from bitbrook.stores.sql import check_database, open_engine, reading
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class Transaction:
+    """Reads and changes that happen together or not at all. `equal`: columns and their values."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, *rows: Row) -> None:
+        """Add rows.
+
+        Raises:
+            Conflict: what identifies one of them is taken.
+        """
+        for row in rows:
+            self._execute(sa.insert(_table(type(row))).values(**_columns(row)))
+
+    def update(self, row: Row) -> bool:
+        """Replace the row of the same key; return whether there was one."""
+        columns = _columns(row)
+        key = {name: columns.pop(name) for name in row.key}
+        changed = sa.update(_table(type(row))).where(*_matches(type(row), key)).values(**columns)
+        return bool(self._execute(changed).rowcount)
+
+    def delete(self, row_type: type[Row], **equal: Any) -> int:
+        """Remove the rows that match; return how many there were."""
+        assert equal, "all rows of a table are never removed"
+        found = sa.delete(_table(row_type)).where(*_matches(row_type, equal))
+        return int(self._execute(found).rowcount)
+
+    def all(self, row_type: type[AnyRow], **equal: Any) -> list[AnyRow]:
+        """Return the rows that match, by key."""
+        table = _table(row_type)
+        order = [table.c[name] for name in row_type.key]
+        found = sa.select(table).where(*_matches(row_type, equal)).order_by(*order)
+        return [row_type(**row) for row in self._execute(found).mappings()]
+
+    def find(self, row_type: type[AnyRow], **equal: Any) -> AnyRow | None:
+        """Return the one row that matches, or None."""
+        rows = self.all(row_type, **equal)
+        assert len(rows) <= 1, f"{row_type.__name__} is not unique by {sorted(equal)}"
+        return rows[0] if rows else None
+
+    def sessions_ended_since(self, moment_s: float) -> list[SessionRow]:
+        """Return the sessions that were ended before their time, at that moment or later."""
+        table = _table(SessionRow)
+        found = self._execute(sa.select(table).where(table.c.ended_s >= moment_s))
+        return [SessionRow(**row) for row in found.mappings()]
+
+    def delete_expired(self, row_type: type[Row], moment_s: float) -> int:
+        """Remove the rows that expired before that moment; return how many there were."""
+        table = _table(row_type)
+        found = sa.delete(table).where(table.c.expires_s < moment_s)
+        return int(self._execute(found).rowcount)
+
+    def _execute(self, statement: Any) -> Any:
+        return self._connection.execute(statement)
+
+
+class Catalogue:
+    """The catalogue's database, opened and up to date."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Bring the tables to this release's form.
+
+        Raises:
+            Damaged: the database is not what was written, or a later release wrote it.
+        """
+        self._engine = engine
+        check_database(engine)
+        try:
+            with self._naming_faults(), engine.begin() as connection:
+                _migrate(connection)
+        except CommandError as error:
+            raise Damaged(
+                f"{self._place}: the catalogue was written by another release ({error}); "
+                "start the release that wrote it, or a later one"
+            ) from error
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Return the catalogue at a database URL; a SQLite file is made if need be.
+
+        Raises:
+            Damaged: the database is not what was written, or a later release wrote it.
+        """
+        engine = open_engine(url)
+        try:
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+
+    @contextmanager
+    def changing(self) -> Iterator[Transaction]:
+        """Give a transaction that is durable when the block ends, and undone if it raises.
+
+        Raises:
+            Conflict: a row's key or name is taken.
+            Overloaded: the database cannot be written or reached; nothing was changed.
+        """
+        with self._naming_faults(), self._engine.begin() as connection:
+            yield Transaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Give a transaction that only reads and waits for nobody.
+
+        Raises:
+            Overloaded: the database cannot be reached.
+        """
+        with self._naming_faults(), reading(self._engine) as connection:
+            yield Transaction(connection)
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    @property
+    def _place(self) -> str:
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        # Statements and their values stay out of messages: rows hold secrets.
+        try:
+            yield
+        except sa.exc.IntegrityError as error:
+            raise Conflict(
+                "it exists already, or what it belongs to is gone; look again"
+            ) from error
+        except sa.exc.OperationalError as error:
+            raise Overloaded(
+                f"the catalogue cannot be used ({error.orig}); nothing was changed; try again"
+            ) from error
+        except sa.exc.DatabaseError as error:
+            raise Damaged(
+                f"{self._place}: the catalogue cannot be read ({error.orig}); "
+                "restore the data directory from a backup"
+            ) from error
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "bitbrook.stores:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _table(row_type: type[Row]) -> sa.Table:
+    return METADATA.tables[row_type.table]
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def _matches(row_type: type[Row], equal: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
+    table = _table(row_type)
+    return [table.c[name] == value for name, value in equal.items()]

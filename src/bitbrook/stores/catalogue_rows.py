@@ -1,0 +1,163 @@
+"""The catalogue's rows, typed: one struct a table, its members the columns.
+
+Moments are Unix seconds. Secrets are stored as digests or password hashes, but for the private keys
+that tokens are signed with. Knows nothing of what states, roles or definitions mean.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of some table; `table` is its name and `key` names what identifies a row."""
+
+    table: ClassVar[str]
+    key: ClassVar[tuple[str, ...]] = ("id",)
+
+
+class OrganisationRow(Row, frozen=True, kw_only=True):
+    """An organisation."""
+
+    table = "organisation"
+
+    id: str
+    name: str
+    created_s: float
+
+
+class UserRow(Row, frozen=True, kw_only=True):
+    """A user. `password_hash`: Argon2's encoded form."""
+
+    table = "member"
+
+    id: str
+    organisation_id: str
+    email: str
+    role: str
+    status: str
+    password_hash: str
+    created_s: float
+
+
+class SessionRow(Row, frozen=True, kw_only=True):
+    """A sign-in that can be continued.
+
+    `refresh_id` is the part of its refresh tokens that stays, `refresh_digest` that of the part
+    that each refresh replaces. `ended_s`: when it was ended before its time.
+    """
+
+    table = "session"
+
+    id: str
+    user_id: str
+    refresh_id: str
+    refresh_digest: str
+    created_s: float
+    expires_s: float
+    ended_s: float | None = None
+
+
+class InviteRow(Row, frozen=True, kw_only=True):
+    """An invite that was not used yet."""
+
+    table = "invite"
+
+    id: str
+    organisation_id: str
+    email: str
+    role: str
+    token_digest: str
+    created_s: float
+    expires_s: float
+
+
+class ApiKeyRow(Row, frozen=True, kw_only=True):
+    """An API key. `scopes`: separated by spaces. `prefix`: how the key begins."""
+
+    table = "api_key"
+
+    id: str
+    organisation_id: str
+    user_id: str
+    name: str
+    prefix: str
+    digest: str
+    scopes: str
+    bound_kind: str | None
+    bound_id: str | None
+    created_s: float
+
+
+class SigningKeyRow(Row, frozen=True, kw_only=True):
+    """A key that tokens are signed with. `private_key`: PEM."""
+
+    table = "signing_key"
+
+    id: str
+    private_key: str
+    created_s: float
+
+
+class DeploymentRow(Row, frozen=True, kw_only=True):
+    """A deployment."""
+
+    table = "deployment"
+
+    id: str
+    organisation_id: str
+    name: str
+    shape: str
+    status: str
+    failure_reason: str | None = None
+    created_s: float
+    created_by: str
+
+
+class TableRow(Row, frozen=True, kw_only=True):
+    """A table. `is_keyed`: None while undecided. `next_field_id`: ids below it were given."""
+
+    table = "data_table"
+
+    id: str
+    organisation_id: str
+    deployment_id: str
+    name: str
+    description: str
+    is_keyed: bool | None
+    partition_count: int
+    next_field_id: int
+    status: str
+    created_s: float
+
+
+class FieldRow(Row, frozen=True, kw_only=True):
+    """A field of a table; ids ascend in the order in which fields were added.
+
+    `definition`: JSON.
+    """
+
+    table = "field"
+    key = ("table_id", "id")
+
+    table_id: str
+    id: int
+    name: str
+    definition: str
+
+
+class SourceRow(Row, frozen=True, kw_only=True):
+    """A source. `definition`: JSON."""
+
+    table = "source"
+
+    id: str
+    organisation_id: str
+    deployment_id: str
+    table_id: str
+    name: str
+    definition: str
+    status: str
+    failure_reason: str | None = None
+    created_s: float
+    created_by: str

@@ -1,0 +1,146 @@
+"""The catalogue's tables, as SQLAlchemy knows them.
+
+What a database really has is made by the migrations; a test compares the two.
+"""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+
+def _id() -> sa.Column[str]:
+    return sa.Column("id", sa.Text, primary_key=True)
+
+
+def _reference(name: str, target: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, sa.ForeignKey(f"{target}.id"), nullable=False)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _moment(name: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double, nullable=False)
+
+
+ORGANISATION = sa.Table("organisation", METADATA, _id(), _text("name"), _moment("created_s"))
+
+MEMBER = sa.Table(
+    "member",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _text("email"),
+    _text("role"),
+    _text("status"),
+    _text("password_hash"),
+    _moment("created_s"),
+)
+# Somebody who left may come back, as somebody new.
+sa.Index(
+    "member_email",
+    MEMBER.c.email,
+    unique=True,
+    sqlite_where=MEMBER.c.status != "left",
+    postgresql_where=MEMBER.c.status != "left",
+)
+
+SESSION = sa.Table(
+    "session",
+    METADATA,
+    _id(),
+    _reference("user_id", "member"),
+    sa.Column("refresh_id", sa.Text, nullable=False, unique=True),
+    _text("refresh_digest"),
+    _moment("created_s"),
+    _moment("expires_s"),
+    sa.Column("ended_s", sa.Double),
+    sa.Index("session_user", "user_id"),
+    sa.Index("session_expiry", "expires_s"),
+)
+
+INVITE = sa.Table(
+    "invite",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _text("email"),
+    _text("role"),
+    sa.Column("token_digest", sa.Text, nullable=False, unique=True),
+    _moment("created_s"),
+    _moment("expires_s"),
+)
+
+API_KEY = sa.Table(
+    "api_key",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _reference("user_id", "member"),
+    _text("name"),
+    _text("prefix"),
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    _text("scopes"),
+    sa.Column("bound_kind", sa.Text),
+    sa.Column("bound_id", sa.Text),
+    _moment("created_s"),
+)
+
+SIGNING_KEY = sa.Table("signing_key", METADATA, _id(), _text("private_key"), _moment("created_s"))
+
+DEPLOYMENT = sa.Table(
+    "deployment",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _text("name"),
+    _text("shape"),
+    _text("status"),
+    sa.Column("failure_reason", sa.Text),
+    _moment("created_s"),
+    _text("created_by"),
+    sa.UniqueConstraint("organisation_id", "name", name="deployment_name"),
+)
+
+DATA_TABLE = sa.Table(
+    "data_table",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _reference("deployment_id", "deployment"),
+    _text("name"),
+    _text("description"),
+    sa.Column("is_keyed", sa.Boolean),
+    sa.Column("partition_count", sa.Integer, nullable=False),
+    sa.Column("next_field_id", sa.BigInteger, nullable=False),
+    _text("status"),
+    _moment("created_s"),
+    sa.UniqueConstraint("deployment_id", "name", name="data_table_name"),
+)
+
+FIELD = sa.Table(
+    "field",
+    METADATA,
+    sa.Column("table_id", sa.Text, sa.ForeignKey("data_table.id"), primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("name"),
+    _text("definition"),
+    sa.UniqueConstraint("table_id", "name", name="field_name"),
+)
+
+SOURCE = sa.Table(
+    "source",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _reference("deployment_id", "deployment"),
+    _reference("table_id", "data_table"),
+    _text("name"),
+    _text("definition"),
+    _text("status"),
+    sa.Column("failure_reason", sa.Text),
+    _moment("created_s"),
+    _text("created_by"),
+    sa.UniqueConstraint("organisation_id", "name", name="source_name"),
+)

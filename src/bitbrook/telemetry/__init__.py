@@ -1,0 +1,1 @@
+"""What an operator sees: logs, request ids and metrics. Knows nothing of bitbrook's own modules."""

@@ -1,0 +1,81 @@
+"""What is counted, as functions: whoever does something says so in one line.
+
+Labels take few values (never an id), so that the number of series stays bounded.
+"""
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+_LATENCIES_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+_REQUESTS = Counter(
+    "bitbrook_requests", "HTTP requests answered", ["route", "status"], registry=REGISTRY
+)
+_REQUEST_S = Histogram(
+    "bitbrook_request_seconds",
+    "Time from a request to its answer",
+    ["route"],
+    buckets=_LATENCIES_S,
+    registry=REGISTRY,
+)
+_RECORDS = Counter("bitbrook_records", "Records that are durable", registry=REGISTRY)
+_RECORD_ERRORS = Counter("bitbrook_record_errors", "Records that were refused", registry=REGISTRY)
+_INGEST_BYTES = Counter("bitbrook_ingest_bytes", "Bytes of bodies of records", registry=REGISTRY)
+_STATEMENTS = Counter(
+    "bitbrook_statements", "Statements answered", ["language", "outcome"], registry=REGISTRY
+)
+_STATEMENT_S = Histogram(
+    "bitbrook_statement_seconds",
+    "Time that statements ran",
+    ["language"],
+    buckets=_LATENCIES_S,
+    registry=REGISTRY,
+)
+_SIGN_INS = Counter("bitbrook_sign_ins", "Sign-ins", ["outcome"], registry=REGISTRY)
+_TABLES = Gauge("bitbrook_tables", "Tables that are open", registry=REGISTRY)
+_SOURCES = Gauge("bitbrook_sources", "Sources that are running", registry=REGISTRY)
+
+
+def count_request(route: str, status: int, duration_s: float) -> None:
+    """Count an answered HTTP request. `route`: the pattern, not the path that was asked for."""
+    _REQUESTS.labels(route, str(status)).inc()
+    _REQUEST_S.labels(route).observe(duration_s)
+
+
+def count_records(stored: int, refused: int) -> None:
+    """Count the records of a request whose batch is durable."""
+    _RECORDS.inc(stored)
+    _RECORD_ERRORS.inc(refused)
+
+
+def count_ingest_bytes(size_bytes: int) -> None:
+    """Count the bytes of an accepted body of records."""
+    _INGEST_BYTES.inc(size_bytes)
+
+
+def count_statement(language: str, outcome: str, duration_s: float) -> None:
+    """Count a statement. `language`: pql or sql. `outcome`: success, or an error's code."""
+    _STATEMENTS.labels(language, outcome).inc()
+    _STATEMENT_S.labels(language).observe(duration_s)
+
+
+def count_sign_in(*, is_good: bool) -> None:
+    """Count a sign-in."""
+    _SIGN_INS.labels("success" if is_good else "refused").inc()
+
+
+def show_open(tables: int, sources: int) -> None:
+    """Show how many tables are open and how many sources are running."""
+    _TABLES.set(tables)
+    _SOURCES.set(sources)
+
+
+def render_metrics() -> tuple[bytes, str]:
+    """Return every metric in Prometheus' text format, and its content type."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
