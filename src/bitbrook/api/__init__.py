@@ -1,0 +1,1 @@
+"""HTTP: which request means what. Each module is one resource; the work is done in `control`."""

@@ -1,0 +1,218 @@
+"""The description of the API, made from the framework's and the hot routes.
+
+It is OpenAPI 3.0, because the Swagger UI that is bundled reads no later one; what the framework
+writes in the manner of 3.1 is written in the manner of 3.0. Paths that only repeat others under
+their later names are left out where both names would be listed.
+"""
+
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from bitbrook.api.hot_routes import HotRoute
+
+_REPEATED = ("/v2/deployments", "/v2/service-properties/deployment")
+_METHODS = ("get", "post", "patch", "delete")
+_SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"key": []}]
+_SECURITY_SCHEMES = {
+    "token": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "an IdToken from `POST /`, alone or after `Bearer `",
+    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+_TEXT: dict[str, Any] = {"type": "string"}
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["error", "message", "request_id"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": _TEXT,
+                "message": _TEXT,
+                "field": _TEXT,
+                "details": {"type": "array", "items": _TEXT},
+            },
+        },
+        "message": _TEXT,
+        "request_id": _TEXT,
+    },
+}
+_REFUSED = {
+    "description": "refused; the body says why",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+_RECORDS = {
+    "type": "object",
+    "required": ["records"],
+    "properties": {
+        "records": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["value"],
+                "properties": {"value": {"type": "object"}},
+            },
+        }
+    },
+    "example": {"records": [{"value": {"id": "1", "species": "setosa"}}]},
+}
+_OUTCOMES = {
+    "type": "object",
+    "properties": {
+        "success_count": {"type": "integer"},
+        "error_count": {"type": "integer"},
+        "records": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "status": {"type": "string", "enum": ["success", "error"]},
+                    "error_code": _TEXT,
+                    "error_message": _TEXT,
+                },
+            },
+        },
+    },
+}
+_STATEMENT = {
+    "type": "object",
+    "required": ["language", "statement"],
+    "properties": {"language": {"type": "string", "enum": ["sql", "pql"]}, "statement": _TEXT},
+    "example": {"language": "sql", "statement": "select * from iris_table limit 10"},
+}
+_ANSWER = {
+    "type": "object",
+    "description": "of SQL: schema and data; of PQL: results",
+    "properties": {
+        "schema": {"type": "object"},
+        "data": {"type": "array", "items": {"type": "array", "items": {}}},
+        "results": {"type": "array", "items": {}},
+        "error": _TEXT,
+        "warnings": {"type": "array", "items": _TEXT},
+        "execution-time": {"type": "integer"},
+    },
+}
+
+_HOT_OPERATIONS: dict[str, dict[str, Any]] = {
+    "records": {
+        "summary": "Send records to a source",
+        "tags": ["records"],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": _RECORDS},
+                "application/x-ndjson": {"schema": _TEXT},
+            },
+        },
+        "answer": _OUTCOMES,
+    },
+    "json": {
+        "summary": "Run a PQL or SQL statement",
+        "tags": ["statements"],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _STATEMENT}},
+        },
+        "answer": _ANSWER,
+    },
+    "text": {
+        "summary": "Run a SQL statement",
+        "tags": ["statements"],
+        "requestBody": {"required": True, "content": {"text/plain": {"schema": _TEXT}}},
+        "answer": _ANSWER,
+    },
+}
+
+
+def describe(app: Litestar) -> dict[str, Any]:
+    """Return the whole description of an application."""
+    description: dict[str, Any] = _in_3_0(app.openapi_schema.to_schema())
+    paths: dict[str, Any] = {
+        path: item for path, item in description["paths"].items() if not path.startswith(_REPEATED)
+    }
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and route.path_format in paths:
+            _describe_route(route, paths[route.path_format])
+    for item in paths.values():
+        for method in item.keys() & set(_METHODS):
+            item[method].get("responses", {}).pop("400", None)
+            item[method].setdefault("responses", {})["default"] = _REFUSED
+    for route in app.state.hot_routes:
+        _add_hot(paths, route)
+    description["openapi"] = "3.0.3"
+    description["paths"] = dict(sorted(paths.items()))
+    description["security"] = _SECURITY
+    components = description.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = _PROBLEM
+    components["securitySchemes"] = _SECURITY_SCHEMES
+    return description
+
+
+def operation_id(method: str, parts: Sequence[object]) -> str:
+    """Return the name of an operation, made from its method and the parts of its path."""
+    words = [getattr(part, "name", part) for part in parts]
+    return re.sub(r"\W+", "_", f"{method.lower()} {'/'.join(map(str, words))}").strip("_")
+
+
+def _describe_route(route: HTTPRoute, item: dict[str, Any]) -> None:
+    """Say what each handler's docstring says, and which ones answer without credentials."""
+    for handler in route.route_handlers:
+        for method in handler.http_methods:
+            operation = item.get(method.lower())
+            if operation is not None:
+                operation["summary"] = (inspect.getdoc(handler.fn) or "").rstrip(".")
+                operation.pop("description", None)
+                if handler.opt.get("is_open"):
+                    operation["security"] = []
+
+
+def _add_hot(paths: dict[str, Any], route: HotRoute) -> None:
+    operation = dict(_HOT_OPERATIONS[route.kind])
+    answer = operation.pop("answer")
+    operation["responses"] = {
+        "200": {"description": "done", "content": {"application/json": {"schema": answer}}},
+        "default": _REFUSED,
+    }
+    operation["parameters"] = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+    for prefix in route.prefixes:
+        path = prefix + route.path
+        if not path.startswith(_REPEATED):
+            id_ = operation_id("post", [path])
+            paths.setdefault(path, {})["post"] = operation | {"operationId": id_}
+
+
+def _in_3_0(node: Any) -> Any:
+    """Return a part of the description with the words that 3.1 added put into those of 3.0."""
+    if isinstance(node, list):
+        return [_in_3_0(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _in_3_0(value) for key, value in node.items()}
+    if isinstance(node.get("type"), list):
+        types = [each for each in node["type"] if each != "null"]
+        if len(types) < len(node["type"]):
+            node["nullable"] = True
+        node["type"] = types[0]
+    for key in ("oneOf", "anyOf"):
+        choices = node.get(key)
+        if isinstance(choices, list) and {"type": "null"} in choices:
+            node[key] = [each for each in choices if each != {"type": "null"}]
+            node["nullable"] = True
+    if isinstance(node.get("examples"), list):
+        node["example"] = node.pop("examples")[0]
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    return node

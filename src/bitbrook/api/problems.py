@@ -1,0 +1,125 @@
+"""The one place where an error becomes a response.
+
+What bitbrook raises on purpose keeps its status and message; what the framework refuses is put into
+the same words; everything else is a bare 500 with a request id and goes to the log. No stack trace
+and no path leaves the server.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from litestar.exceptions import HTTPException, ValidationException
+
+from bitbrook.errors import (
+    AlreadyRunning,
+    BitbrookError,
+    Damaged,
+    InvalidBody,
+    NotAuthenticated,
+    OutcomeUnknown,
+    Overloaded,
+    QuotaExceeded,
+)
+
+JSON = b"application/json"
+
+_log = structlog.get_logger("bitbrook.api")
+
+# The framework's own refusals, by status, in the words of our errors.
+_FRAMEWORK_CODES = {
+    400: ("InvalidRequest", "the request cannot be read"),
+    404: ("NotFound", "nothing answers at this path; /docs lists the paths"),
+    405: ("MethodNotAllowed", "this path does not answer this method; /docs lists the methods"),
+    413: ("LimitExceeded", "the request is too large"),
+}
+_INTERNAL = "something went wrong in the server; its log tells more under the request id"
+
+
+class Problem(msgspec.Struct):
+    """An error as it is answered."""
+
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+    details: list[str] = []
+    headers: dict[str, str] = {}
+
+    def body(self, request_id: str) -> bytes:
+        """Return the body of the answer, as section 9 of the API reference shows it."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.field is not None:
+            error["field"] = self.field
+        if self.details:
+            error["details"] = self.details
+        return msgspec.json.encode(
+            {"error": error, "message": self.message, "request_id": request_id}
+        )
+
+
+def problem_of(error: BaseException) -> Problem:
+    """Return how an error is answered; what nobody raised on purpose is logged here."""
+    match error:
+        case BitbrookError():
+            return _deliberate(error)
+        case ValidationException():
+            return _deliberate(unreadable_body(error.__cause__ or error))
+        case HTTPException():
+            return _framework(error)
+        case msgspec.MsgspecError() | RecursionError():
+            return _deliberate(unreadable_body(error))
+        case _:
+            _log.error("request failed", exc_info=error)
+            return Problem(500, "InternalError", _INTERNAL)
+
+
+def unreadable_body(fault: BaseException) -> InvalidBody:
+    """Return the error of a JSON body that is not what its route takes."""
+    if isinstance(fault, RecursionError):
+        return InvalidBody("the body is nested too deeply")
+    if not isinstance(fault, msgspec.ValidationError):
+        reason = str(fault).removeprefix("JSON is malformed: ").lower()
+        return InvalidBody(f"the body is not JSON: {reason}")
+    reason, _, place = str(fault).partition(" - at `")
+    path = place.rstrip("`").removeprefix("$").removeprefix(".data").lstrip(".")
+    if reason == "Object missing required field `data`":
+        return InvalidBody("the body is empty; send a JSON object")
+    if reason.startswith("Object missing required field `"):
+        name = reason.removeprefix("Object missing required field `").rstrip("`")
+        path = f"{path}.{name}" if path else name
+        return InvalidBody(f"{path} is missing", field=path)
+    reason = reason[:1].lower() + reason[1:].replace("`", "")
+    return InvalidBody(f"{path or 'the body'}: {reason}", field=path or None)
+
+
+def _deliberate(error: BitbrookError) -> Problem:
+    headers: dict[str, str] = {}
+    if isinstance(error, Overloaded | QuotaExceeded):
+        headers["retry-after"] = str(getattr(error, "retry_after_s", 1))
+    if isinstance(error, NotAuthenticated):
+        headers["www-authenticate"] = "Bearer"
+    headers |= _extra_headers(error)
+    message = error.message
+    if isinstance(error, Damaged | AlreadyRunning | OutcomeUnknown):
+        # These name files of the server, which are its operator's to know.
+        _log.error("request failed", code=error.code, message=error.message)
+        message = _INTERNAL
+    return Problem(
+        error.status, error.code, message, field=error.field, details=error.details, headers=headers
+    )
+
+
+def _extra_headers(error: BitbrookError) -> Mapping[str, str]:
+    """Return the headers an error brings along, such as the RateLimit-* of a source."""
+    headers: Mapping[str, str] = getattr(error, "headers", {})
+    return headers
+
+
+def _framework(error: HTTPException) -> Problem:
+    code, message = _FRAMEWORK_CODES.get(error.status_code, ("InvalidRequest", error.detail))
+    if error.status_code == 400 and isinstance(error.__cause__, Exception):
+        return _deliberate(unreadable_body(error.__cause__.__cause__ or error.__cause__))
+    headers = {str(name): str(value) for name, value in (error.headers or {}).items()}
+    return Problem(error.status_code, code, message, headers=headers)

@@ -1,0 +1,139 @@
+"""Sources over HTTP ("sinks" on the wire). Their records come in through `api.ingest`."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import delete, get, post
+from msgspec import UNSET, Meta, UnsetType
+
+from bitbrook.api.paths import AnyRequest, Words, base_url, versioned, words_of
+from bitbrook.api.workers import on_thread
+from bitbrook.auth.policy import Caller
+from bitbrook.control import sources as control
+from bitbrook.control.lifecycle import Status
+from bitbrook.control.service import Service
+from bitbrook.control.traffic import Minute, SourceError
+from bitbrook.errors import InvalidBody
+from bitbrook.sources.schema import SourceSchema
+
+TAGS = ["sources"]
+
+
+class SinkDetails(msgspec.Struct, omit_defaults=True):
+    """Where records go. `database_id` is the later name of `deployment_id`."""
+
+    table: str
+    deployment_id: str | UnsetType = UNSET
+    database_id: str | UnsetType = UNSET
+
+
+class NewSource(msgspec.Struct):
+    """A source to create."""
+
+    name: str
+    sink_details: SinkDetails
+    schema: SourceSchema
+
+
+class Source(msgspec.Struct, omit_defaults=True):
+    """A source. `endpoint`: where its records go. `schema`: as it was given."""
+
+    id: str
+    name: str
+    status: Annotated[str, Meta(examples=["CREATING", "RUNNING", "ACTIVE", "DELETING", "FAILED"])]
+    sink_details: SinkDetails
+    schema: SourceSchema
+    endpoint: str
+    created_at: datetime
+    created_by: str
+    failure_reason: str | UnsetType = UNSET
+
+
+class SourceList(msgspec.Struct):
+    """Every source of the organisation."""
+
+    sinks: list[Source]
+
+
+class ErrorList(msgspec.Struct):
+    """The last records that a source could not take, newest first."""
+
+    errors: list[SourceError]
+
+
+class MinuteList(msgspec.Struct):
+    """What a source took, minute by minute; minutes without traffic are absent."""
+
+    metrics: list[Minute]
+
+
+@post(versioned("/sinks"), tags=TAGS)
+@on_thread
+def create_source(request: AnyRequest, data: NewSource, caller: Caller, service: Service) -> Source:
+    """Create a source; the table gains the schema's fields."""
+    details = data.sink_details
+    deployment_id = details.deployment_id or details.database_id
+    if not deployment_id:
+        key = f"sink_details.{words_of(request.url.path).deployment_id}"
+        raise InvalidBody(f"{key} is missing", field=key)
+    created = service.sources.create(caller, data.name, deployment_id, details.table, data.schema)
+    return _shown(created, request, service)
+
+
+@get(versioned("/sinks"), tags=TAGS)
+@on_thread
+def list_sources(request: AnyRequest, caller: Caller, service: Service) -> SourceList:
+    """List the organisation's sources."""
+    return SourceList([_shown(each, request, service) for each in service.sources.list(caller)])
+
+
+@get(versioned("/sinks/{source_id:str}"), tags=TAGS)
+@on_thread
+def get_source(request: AnyRequest, source_id: str, caller: Caller, service: Service) -> Source:
+    """Show one source."""
+    return _shown(service.sources.get(caller, source_id), request, service)
+
+
+@delete(versioned("/sinks/{source_id:str}"), status_code=202, tags=TAGS)
+@on_thread
+def delete_source(request: AnyRequest, source_id: str, caller: Caller, service: Service) -> Source:
+    """Delete a source; what it stored stays in the table."""
+    return _shown(service.sources.delete(caller, source_id), request, service)
+
+
+@get(versioned("/sinks/{source_id:str}/errors"), tags=TAGS)
+@on_thread
+def list_errors(source_id: str, caller: Caller, service: Service) -> ErrorList:
+    """List the last records that the source could not take."""
+    return ErrorList(list(service.sources.errors(caller, source_id)))
+
+
+@get(versioned("/sinks/{source_id:str}/metrics"), tags=TAGS)
+@on_thread
+def list_minutes(source_id: str, caller: Caller, service: Service) -> MinuteList:
+    """Show what the source took, minute by minute."""
+    return MinuteList(list(service.sources.metrics(caller, source_id)))
+
+
+def _shown(source: control.Source, request: AnyRequest, service: Service) -> Source:
+    words = words_of(request.url.path)
+    details = SinkDetails(source.table)
+    setattr(details, words.deployment_id, source.deployment_id)
+    is_later = words is Words.LATER
+    version = "v2" if is_later else "v1"
+    status = source.status.value
+    return Source(
+        id=source.id,
+        name=source.name,
+        status="ACTIVE" if is_later and source.status is Status.RUNNING else status,
+        sink_details=details,
+        schema=source.schema,
+        endpoint=f"{base_url(request, service.settings)}/{version}/sinks/{source.id}",
+        created_at=source.created_at,
+        created_by=source.created_by,
+        failure_reason=source.failure_reason or UNSET,
+    )
+
+
+ROUTES = (create_source, list_sources, get_source, delete_source, list_errors, list_minutes)

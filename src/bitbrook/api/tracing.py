@@ -1,0 +1,84 @@
+"""The outermost layer: every request gets an id, an answer whatever happens, and is counted."""
+
+from typing import Any
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from bitbrook.api.bodies import header
+from bitbrook.api.problems import JSON, problem_of
+from bitbrook.clock import SYSTEM_CLOCK
+from bitbrook.telemetry.metrics import count_request
+from bitbrook.telemetry.requests import request_id_from, serving
+
+UNMATCHED = "unmatched"
+
+_log = structlog.get_logger("bitbrook.api")
+
+
+class Traced:
+    """An application whose answers carry an `X-Request-Id`, also when it fails."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        offered = header(scope, b"x-request-id")
+        request_id = request_id_from(None if offered is None else offered.decode("latin-1"))
+        state_of(scope)["request_id"] = request_id
+        started_s = SYSTEM_CLOCK.monotonic_s()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        with serving(request_id):
+            # The last place that can still answer, so it answers whatever it is.
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception as error:
+                problem = problem_of(error)
+                if status == 0:
+                    await respond(
+                        send_with_id,
+                        problem.body(request_id),
+                        status=problem.status,
+                        headers=problem.headers,
+                    )
+            duration_s = SYSTEM_CLOCK.monotonic_s() - started_s
+            route = str(state_of(scope).get("route") or scope.get("path_template") or UNMATCHED)
+            _log.debug("answered", method=scope["method"], route=route, status=status)
+            count_request(route, status, duration_s)
+
+
+def state_of(scope: Scope) -> dict[str, Any]:
+    """Return what is kept along with one request."""
+    return scope.setdefault("state", {})
+
+
+async def respond(
+    send: Send,
+    body: bytes,
+    *,
+    status: int = 200,
+    content_type: bytes = JSON,
+    headers: dict[str, str] | None = None,
+) -> None:
+    """Send a whole answer."""
+    sent = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+    if headers:
+        sent += [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

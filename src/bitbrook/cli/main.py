@@ -1,0 +1,29 @@
+"""The `bitbrook` command and its verbs."""
+
+from importlib.metadata import version as package_version
+
+import typer
+
+from bitbrook.cli.quickstart import quickstart
+from bitbrook.cli.serve import serve
+
+app = typer.Typer(
+    name="bitbrook",
+    help="Streaming analytics: POST JSON records, query them milliseconds later.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def version() -> None:
+    """Print the version."""
+    print(f"bitbrook {package_version('bitbrook')}")
+
+
+app.command()(serve)
+app.command()(quickstart)
+app.command()(version)
+
+if __name__ == "__main__":
+    app()
