@@ -1,0 +1,156 @@
+"""Literals: their types, and what they become where another type is wanted."""
+
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+
+from sqlglot import exp
+
+from bitbrook.query.pql.times import NANOSECONDS, parse_time
+from bitbrook.errors import InvalidValue
+from bitbrook.query.sql.bind.places import offset_of
+from bitbrook.query.sql.positions import StatementText
+from bitbrook.query.sql.tree import Constant
+from bitbrook.query.sql.types import (
+    BOOL,
+    ID,
+    IDSET,
+    INT,
+    STRING,
+    STRINGSET,
+    VOID,
+    Kind,
+    SqlType,
+    decimal,
+    timestamp,
+)
+from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX, TimeUnit
+from bitbrook.schema.limits import DECIMAL_SCALE_MAX
+
+
+def number(text: str, offset: int, statement: StatementText) -> Constant:
+    """Return a number as written: digits are an int, a point or an exponent makes a decimal."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise statement.error(f"'{text}' is not a number", offset) from None
+    if text.isdigit():
+        return integer(int(text), offset, statement)
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or not -DECIMAL_SCALE_MAX <= exponent <= DECIMAL_SCALE_MAX:
+        raise statement.error(f"value '{text}' out of range", offset)
+    scale = max(0, -exponent)
+    if not INT64_MIN <= int(value.scaleb(scale)) <= INT64_MAX:
+        raise statement.error(f"value '{text}' out of range", offset)
+    return Constant.of(value.quantize(Decimal(1).scaleb(-scale)), decimal(scale), offset)
+
+
+def integer(value: int, offset: int, statement: StatementText) -> Constant:
+    """Return an integer: of type int, or id beyond what an int holds."""
+    if not INT64_MIN <= value <= UINT64_MAX:
+        raise statement.error(f"value '{value}' out of range", offset)
+    return Constant.of(value, INT if value <= INT64_MAX else ID, offset)
+
+
+def plain(node: exp.Expression, statement: StatementText) -> Constant | None:
+    """Return the constant that a literal, true, false or null is, None if it is none of these."""
+    offset = offset_of(node)
+    match node:
+        case exp.Null():
+            return Constant.of(None, VOID, offset)
+        case exp.Boolean():
+            return Constant.of(bool(node.this), BOOL, offset)
+        case exp.Literal() if node.is_string:
+            return Constant.of(str(node.this), STRING, offset)
+        case exp.Literal():
+            return number(str(node.this), offset, statement)
+        case _:
+            return None
+
+
+def negated(constant: Constant, statement: StatementText) -> Constant:
+    """Return a number with the other sign."""
+    match constant.value:
+        case int() as value:
+            return integer(-value, constant.offset, statement)
+        case Decimal() as value:
+            return Constant.of(-value, constant.type, constant.offset)
+        case _:
+            return constant
+
+
+def set_of(members: list[Constant], offset: int, statement: StatementText) -> Constant:
+    """Return a set literal: of ids or of strings, its members ascending and each once.
+
+    Raises:
+        InvalidStatement: it is empty, or its members are not all of one of these types.
+    """
+    if not members:
+        raise statement.error("set literal must contain at least one member", offset)
+    first = members[0]
+    for member in members:
+        if member.type.kind not in {Kind.INT, Kind.ID, Kind.STRING}:
+            message = f"an expression of type '{member.type}' cannot be a member of a set"
+            raise statement.error(message, member.offset)
+        if member.type.is_text != first.type.is_text:
+            message = f"types '{first.type}' and '{member.type}' are not equatable"
+            raise statement.error(message, member.offset)
+        if isinstance(member.value, int) and member.value < 0:
+            raise statement.error(f"value '{member.value}' out of range", member.offset)
+    if first.type.is_text:
+        texts = {member.value for member in members if isinstance(member.value, str)}
+        return Constant.of(tuple(sorted(texts)), STRINGSET, offset)
+    ids = {member.value for member in members if isinstance(member.value, int)}
+    return Constant.of(tuple(sorted(ids)), IDSET, offset)
+
+
+def time_of_text(constant: Constant, statement: StatementText) -> Constant:
+    """Return a string as the timestamp it writes, exactly.
+
+    Raises:
+        InvalidStatement: it writes none.
+    """
+    if not isinstance(constant.value, str):
+        return constant
+    try:
+        nanoseconds = parse_time(constant.value.strip().replace(" ", "T", 1))
+    except InvalidValue:
+        message = f"unable to convert '{constant.value}' to type 'timestamp'"
+        raise statement.error(message, constant.offset) from None
+    return time_of_nanoseconds(nanoseconds, constant.offset)
+
+
+def time_of_nanoseconds(nanoseconds: int, offset: int) -> Constant:
+    """Return a moment in microseconds, or in nanoseconds if it needs them."""
+    if nanoseconds % 1000 == 0:
+        return Constant.of(nanoseconds // 1000, timestamp(TimeUnit.MICROSECOND), offset)
+    return Constant.of(nanoseconds, timestamp(TimeUnit.NANOSECOND), offset)
+
+
+def exact_value(constant: Constant, kind: SqlType) -> Fraction | None:
+    """Return a number or time on the scale on which a column of type `kind` stores it, exactly.
+
+    None of a null.
+    """
+    match constant.value:
+        case bool() | str() | tuple() | None:
+            return None
+        case Decimal() as value:
+            return Fraction(value) * 10**kind.scale
+        case value if constant.type.kind is Kind.TIMESTAMP:
+            return Fraction(value * kind.unit.per_second, constant.type.unit.per_second)
+        case value:
+            return Fraction(value) * 10**kind.scale
+
+
+def nanoseconds_of(constant: Constant) -> int:
+    """Return a timestamp constant as nanoseconds since the Unix epoch."""
+    assert isinstance(constant.value, int), "a timestamp is an integer"
+    return constant.value * (NANOSECONDS // constant.type.unit.per_second)
+
+
+def number_negative(node: exp.Literal, statement: StatementText) -> Constant:
+    """Return a number literal with a minus before it."""
+    text, offset = str(node.this), offset_of(node)
+    if text.isdigit():
+        return integer(-int(text), offset, statement)
+    return negated(number(text, offset, statement), statement)

@@ -1,0 +1,63 @@
+"""SELECT as FeatureBase writes it: sqlglot's parser, with its functions left by name.
+
+Functions, aggregates among them, stay calls of a name: what they mean is the table of functions'
+business, not the parser's. Every leaf remembers where it stands.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from sqlglot import exp, parser
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.tokens import Token, TokenType
+
+from bitbrook.query.sql.dialect.tokens import BitbrookTokenizer
+
+
+def _placed(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a parser of a primary expression that notes where it stands."""
+
+    def parse_and_place(self: parser.Parser, token: Token) -> Any:
+        node = parse(self, token)
+        if isinstance(node, exp.Expression) and "start" not in node.meta:
+            node.update_positions(token)
+        return node
+
+    return parse_and_place
+
+
+class BitbrookParser(parser.Parser):
+    """Parses queries and expressions into sqlglot's tree."""
+
+    FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "CAST": lambda self: self._parse_cast(strict=True),
+    }
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "CASE": lambda self: self._parse_case(),
+    }
+    PRIMARY_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+        token: _placed(parse) for token, parse in parser.Parser.PRIMARY_PARSERS.items()
+    }
+    STATEMENT_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {}
+    SUPPORTS_IMPLICIT_UNNEST = False
+    ADJACENT_STRINGS_CANNOT_BE_CONNECTED = True
+
+    def _parse_primary(self) -> Any:
+        token = self._curr
+        node = super()._parse_primary()
+        if node is not None and "start" not in node.meta and token:
+            node.update_positions(token)
+        return node
+
+
+class Bitbrook(Dialect):
+    """FeatureBase's SQL."""
+
+    TYPED_DIVISION = True
+    SAFE_DIVISION = False
+    INDEX_OFFSET = 0
+    NULL_ORDERING = "nulls_are_last"
+
+    Tokenizer = BitbrookTokenizer
+    Parser = BitbrookParser

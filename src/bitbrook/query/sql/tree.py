@@ -1,0 +1,333 @@
+"""The bound tree: a statement after names are found and types are checked.
+
+Only what stands here can be evaluated, by bitmaps or by DuckDB: the text a user wrote never travels
+further than the binder. Two expressions that mean the same are equal wherever they stand, which is
+how a selected expression is recognised as one of the groups.
+"""
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from bitbrook.query.sql.types import BOOL, SqlType
+from bitbrook.schema.field_types import FieldSchema, TableSchema
+
+MEMBER_SUFFIX = "@member"
+"""Ends the name of a flattened set column where it stands for one member at a time."""
+
+Value: TypeAlias = bool | int | str | Decimal | tuple[int | str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a relation, by the relation's number."""
+
+    relation: int
+    name: str
+    type: SqlType
+    offset: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value: None, bool, int, Decimal, str, the ascending members of a set.
+
+    A timestamp is the integer of its type's units since the Unix epoch.
+    """
+
+    value: Value
+    type: SqlType
+    offset: int = field(default=0, compare=False)
+    # 1 and 1.0 and True are equal in Python and are not the same constant.
+    text: str = ""
+
+    @staticmethod
+    def of(value: Value, kind: SqlType, offset: int = 0) -> "Constant":
+        """Return a constant that equals only constants written alike."""
+        return Constant(value, kind, offset, repr(value))
+
+
+Render: TypeAlias = "Callable[[list[str], Call], str]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A scalar function or operator. `render` makes DuckDB's SQL of that of the arguments.
+
+    `prefix` is where the call stands, `[line:column]`, for errors that only values bring out.
+    """
+
+    name: str
+    arguments: "tuple[Expression, ...]"
+    type: SqlType
+    render: Render = field(compare=False, repr=False)
+    offset: int = field(default=0, compare=False)
+    prefix: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """CASE: pairs of a condition and its value, and what else."""
+
+    branches: "tuple[tuple[Expression, Expression], ...]"
+    otherwise: "Expression"
+    type: SqlType
+    offset: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InList:
+    """Whether a value equals one of a list."""
+
+    operand: "Expression"
+    items: "tuple[Expression, ...]"
+    offset: int = field(default=0, compare=False)
+    type: SqlType = BOOL
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An aggregate over the records of a group. COUNT(*) has no argument."""
+
+    name: str
+    arguments: "tuple[Expression, ...]"
+    type: SqlType
+    render: Render = field(compare=False, repr=False)
+    is_distinct: bool = False
+    filter: "Expression | None" = None
+    offset: int = field(default=0, compare=False)
+    prefix: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An aggregate or a window function over a window. `frame` is DuckDB's text, or empty."""
+
+    call: "Aggregate | Call"
+    partition: "tuple[Expression, ...]"
+    order: "tuple[OrderItem, ...]"
+    frame: str
+    type: SqlType
+    offset: int = field(default=0, compare=False)
+
+
+class SubqueryUse(enum.StrEnum):
+    """How an expression uses a query."""
+
+    SCALAR = "scalar"
+    EXISTS = "exists"
+    IN = "in"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subquery:
+    """A query inside an expression; `operand` is what IN looks for."""
+
+    use: SubqueryUse
+    query: "Query"
+    type: SqlType
+    operand: "Expression | None" = None
+    is_correlated: bool = False
+    offset: int = 0
+
+
+Expression: TypeAlias = Column | Constant | Call | Case | InList | Aggregate | Window | Subquery
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    """One key of an order; records without a value come last unless `nulls_first`."""
+
+    expression: Expression
+    is_descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Scan:
+    """A table in FROM. `flattened`: set columns that are to be read member by member.
+
+    `used` collects the columns that expressions name while they are bound.
+    """
+
+    relation: int
+    table: TableSchema
+    flattened: frozenset[str] = frozenset()
+    used: dict[str, None] = field(default_factory=dict)
+
+    def field_of(self, column: str) -> FieldSchema | None:
+        """Return the field of a column, None for `_id`."""
+        return self.table.find_field(column)
+
+
+@dataclass(slots=True, eq=False)
+class Derived:
+    """A query in FROM."""
+
+    relation: int
+    query: "Query"
+
+
+@dataclass(slots=True, eq=False)
+class Rows:
+    """A relation whose rows are at hand, as a system table's."""
+
+    relation: int
+    records: pa.Table
+
+
+@dataclass(slots=True, eq=False)
+class CteUse:
+    """A reference to a common table expression. The relation's columns are those of the query."""
+
+    relation: int
+    name: str
+
+
+class JoinKind(enum.StrEnum):
+    """The joins; the value is DuckDB's word."""
+
+    CROSS = "CROSS JOIN"
+    INNER = "JOIN"
+    LEFT = "LEFT JOIN"
+    RIGHT = "RIGHT JOIN"
+    FULL = "FULL JOIN"
+    SEMI = "SEMI JOIN"
+    ANTI = "ANTI JOIN"
+
+
+@dataclass(slots=True, eq=False)
+class Joined:
+    """Two sources joined; `conditions` all hold."""
+
+    kind: JoinKind
+    left: "Source"
+    right: "Source"
+    conditions: list[Expression]
+
+
+Source: TypeAlias = Scan | Derived | Rows | CteUse | Joined
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A selected column and its name in the answer; '' for an expression without alias."""
+
+    name: str
+    expression: Expression
+
+    @property
+    def type(self) -> SqlType:
+        """The column's type."""
+        return self.expression.type
+
+
+@dataclass(slots=True, eq=False)
+class Select:
+    """One SELECT. `groups` None: not aggregated; () with `is_aggregated`: one group of all.
+
+    `grouping_sets` lists sets of indices into `groups`; None groups by all of them together.
+    """
+
+    outputs: list[Output]
+    source: "Source | None" = None
+    where: list[Expression] = field(default_factory=list)
+    is_aggregated: bool = False
+    groups: list[Expression] = field(default_factory=list)
+    grouping_sets: list[tuple[int, ...]] | None = None
+    having: list[Expression] = field(default_factory=list)
+    qualify: "Expression | None" = None
+    order: list[OrderItem] = field(default_factory=list)
+    is_distinct: bool = False
+    limit: int | None = None
+    offset: int = 0
+    ctes: "list[Cte]" = field(default_factory=list)
+    is_correlated: bool = False
+
+    @property
+    def columns(self) -> list[tuple[str, SqlType]]:
+        """Names and types of the answer's columns."""
+        return [(output.name, output.type) for output in self.outputs]
+
+
+@dataclass(slots=True, eq=False)
+class SetOperation:
+    """UNION, INTERSECT or EXCEPT of two queries. `order` names output columns by index."""
+
+    operator: str
+    left: "Query"
+    right: "Query"
+    columns: list[tuple[str, SqlType]]
+    order: list[tuple[int, bool]] = field(default_factory=list)
+    limit: int | None = None
+    offset: int = 0
+    ctes: "list[Cte]" = field(default_factory=list)
+    is_correlated: bool = False
+
+
+Query: TypeAlias = Select | SetOperation
+
+
+@dataclass(slots=True, eq=False)
+class Cte:
+    """A common table expression under its unique name."""
+
+    name: str
+    query: Query
+    is_recursive: bool = False
+
+
+def parts_of(node: Expression) -> Iterator[Expression]:
+    """Give the expressions directly inside an expression, not those of its subqueries."""
+    match node:
+        case Call():
+            yield from node.arguments
+        case Aggregate():
+            yield from node.arguments
+            if node.filter is not None:
+                yield node.filter
+        case Case():
+            for condition, value in node.branches:
+                yield condition
+                yield value
+            yield node.otherwise
+        case InList():
+            yield node.operand
+            yield from node.items
+        case Window():
+            yield from parts_of(node.call)
+            yield from node.partition
+            yield from (item.expression for item in node.order)
+        case Subquery():
+            if node.operand is not None:
+                yield node.operand
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """Give an expression and all inside it, but nothing of its subqueries."""
+    yield node
+    for part in parts_of(node):
+        yield from walk(part)
+
+
+def sources_of(source: "Source | None") -> Iterator[Source]:
+    """Give the relations of a FROM."""
+    match source:
+        case None:
+            return
+        case Joined():
+            yield from sources_of(source.left)
+            yield from sources_of(source.right)
+        case _:
+            yield source
+
+
+def subqueries_of(node: Expression) -> Iterator[Subquery]:
+    """Give the subqueries in an expression, not those inside them."""
+    return (part for part in walk(node) if isinstance(part, Subquery))
+
+
