@@ -40,8 +40,10 @@ class SignInThrottle:
                 count = 0
             wait_s = last_s + _wait_s_after(count) - now_s
             if wait_s > 0:
+                retry_after_s = math.ceil(wait_s)
                 raise QuotaExceeded(
-                    f"too many failed sign-ins for this address; try again in {math.ceil(wait_s)} s"
+                    f"too many failed sign-ins for this address; try again in {retry_after_s} s",
+                    retry_after_s=retry_after_s,
                 )
             self._failures[email] = (count + 1, now_s)
             self._failures.move_to_end(email)

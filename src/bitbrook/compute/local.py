@@ -25,7 +25,7 @@ from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Writer
 from bitbrook.errors import TableNotFound
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log
+from bitbrook.stores.log import Log, Note
 from bitbrook.stores.snapshots import SnapshotStore
 
 
@@ -38,6 +38,7 @@ class LocalCompute:
         self._log = log
         self._snapshots = snapshots
         self._writer = Writer(log, upkeep_policy=upkeep_policy)
+        self._writer.upkeep.add(_Notes(log))
         self._tables: dict[str, Table] = {}
         self._lock = threading.Lock()
         warm()
@@ -75,16 +76,16 @@ class LocalCompute:
         self.drop_table(schema.id)
         erase_table(schema, log=self._log, snapshots=self._snapshots)
 
-    def submit(self, table_id: str, batch: Batch) -> Future[list[int]]:
+    def submit(self, table_id: str, batch: Batch, note: Note | None = None) -> Future[list[int]]:
         """Return a future of how many values each operation changed.
 
-        It resolves once the batch is durable and visible.
+        It resolves once the batch is durable and visible; a note becomes durable with it.
 
         Raises:
             Overloaded: too much waits to be logged; nothing was applied.
         """
         table = self._table(table_id)
-        return table.submit(split_batch(batch, table.schema))
+        return table.submit(split_batch(batch, table.schema), note)
 
     def write(self, table_id: str, batch: Batch) -> list[int]:
         """Make a batch durable and visible; return how many values each operation changed."""
@@ -109,6 +110,14 @@ class LocalCompute:
         """Return how many records and bytes a table holds, and each of its fields."""
         return self._table(table_id).statistics()
 
+    def notes(self, scope: str, *, now_s: float) -> list[Note]:
+        """Return the notes of a scope that came with batches and have not expired."""
+        return self._log.notes(scope, now_s=now_s)
+
+    def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:
+        """Forget the notes of a scope, or those that have expired at a moment."""
+        self._log.forget_notes(scope=scope, expired_s=expired_s)
+
     def checkpoint(self) -> None:
         """Write what changed in every table to its snapshots and trim the log."""
         with self._lock:
@@ -129,3 +138,19 @@ class LocalCompute:
         if table is None:
             raise TableNotFound(f"index not found: table {table_id!r} is not open here")
         return table
+
+
+class _Notes:
+    """The log's notes, for the upkeep: those that have expired go with the views that have."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def needs_checkpoint(self, _policy: UpkeepPolicy) -> bool:
+        return False
+
+    def checkpoint(self) -> None:
+        """There is nothing to write: notes are in the log's database and stay there."""
+
+    def expire_views(self, now_s: float) -> None:
+        self._log.forget_notes(expired_s=now_s)

@@ -1,5 +1,7 @@
 """A deployment as the statements of one caller see it: `bitbrook.query.database.Database`."""
 
+from concurrent.futures import CancelledError
+
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import Question
@@ -9,7 +11,10 @@ from bitbrook.control.lifecycle import Status
 from bitbrook.control.registry import Registry
 from bitbrook.control.tables import Tables, check_table_running
 from bitbrook.engine.batch import Batch
+from bitbrook.errors import Conflict, Stopping, TableNotFound
 from bitbrook.schema.field_types import FieldSchema, TableSchema
+from bitbrook.schema.names import NameKind, check_name
+from bitbrook.stores.catalogue_rows import ViewRow
 
 
 class ControlDatabase:
@@ -72,7 +77,10 @@ class ControlDatabase:
     def drop_table(self, name: str) -> None:
         """Drop a table, and return when it is gone; `Conflict` while sources feed it."""
         _, gone = self._tables.begin_delete(self._caller, self._deployment_id, name)
-        gone.result()
+        try:
+            gone.result()
+        except CancelledError:
+            raise Stopping(f"the server stops; its next start drops table {name!r}") from None
 
     def add_field(self, table: str, field: FieldSchema) -> TableSchema:
         """Add a field; `Conflict` if the name is taken."""
@@ -81,6 +89,30 @@ class ControlDatabase:
     def drop_field(self, table: str, field: str) -> TableSchema:
         """Drop a field and what it held; `Conflict` while sources feed it."""
         return self._tables.drop_field(self._caller, self._deployment_id, table, field).schema
+
+    def views(self) -> dict[str, str]:
+        """Return the SELECT that each view stands for, by name."""
+        return self._registry.views(self._deployment_id)
+
+    def create_view(self, name: str, statement: str, *, replaces: bool = False) -> None:
+        """Create a view, or replace one; `Conflict` if a table or another view has the name."""
+        self._require(Right.MANAGE)
+        check_name(NameKind.TABLE, name)
+        with self._registry.lock:
+            is_table = self._registry.find_table(self._deployment_id, name) is not None
+            if is_table or (name in self.views() and not replaces):
+                raise Conflict(f"table or view '{name}' already exists")
+            self._registry.put_view(
+                ViewRow(deployment_id=self._deployment_id, name=name, statement=statement)
+            )
+
+    def drop_view(self, name: str) -> None:
+        """Drop a view; `TableNotFound` if there is none of that name."""
+        self._require(Right.MANAGE)
+        with self._registry.lock:
+            if name not in self.views():
+                raise TableNotFound(f"table or view '{name}' not found")
+            self._registry.remove_view(self._deployment_id, name)
 
     def _require(self, right: Right) -> None:
         self._caller.require(right, deployment_id=self._deployment_id)

@@ -1,21 +1,29 @@
 """Requests that come again under the same Idempotency-Key: answered as before, applied once.
 
 A request that comes while the first of its key is under way shares its fate. What failed is
-forgotten, so that a retry may succeed. Keys are kept for their time, at most `KEYS_MAX` of a
-source; beyond that the oldest are forgotten early.
+forgotten, so that a retry may succeed. An answer is logged in one transaction with the records that
+it is about, so a restart knows exactly the keys whose records it has. Keys are kept for their time,
+at most `KEYS_MAX` of a source; beyond that the oldest are forgotten early.
 """
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
+
+import msgspec
 
 from bitbrook.clock import Clock
 from bitbrook.errors import InvalidValue
 from bitbrook.sources.outcomes import Outcomes
+from bitbrook.stores.log import Note
 
 KEYS_MAX = 100_000
 KEY_CHARACTERS_MAX = 255
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Outcomes).decode
 
 
 class Answer(NamedTuple):
@@ -28,11 +36,23 @@ class Answer(NamedTuple):
 class IdempotencyKeys:
     """The keys of one source."""
 
-    def __init__(self, ttl_s: float, *, clock: Clock) -> None:
+    def __init__(
+        self, source_id: str, ttl_s: float, *, notes: Sequence[Note] = (), clock: Clock
+    ) -> None:
+        """Begin with what was logged: `notes`, those that expire first first."""
+        self._source_id = source_id
         self._ttl_s = ttl_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict(
+            (note.key, (note.expires_s, Answer(_decode(note.body), _durable())))
+            for note in notes[-KEYS_MAX:]
+        )
+
+    def note(self, key: str, outcomes: Outcomes) -> Note:
+        """Return what is to be logged with the records of a key's first request."""
+        expires_s = self._clock.now_s() + self._ttl_s
+        return Note(self._source_id, key, _encode(outcomes), expires_s)
 
     def find(self, key: str) -> Answer | None:
         """Return the answer to the first request of a key, if there was one in time."""
@@ -70,6 +90,13 @@ class IdempotencyKeys:
                 known = self._answers.get(key)
                 if known is not None and known[1] is answer:
                     del self._answers[key]
+
+
+def _durable() -> Future[None]:
+    """Return the future of what is durable already."""
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
 
 
 def check_key(key: str) -> None:

@@ -36,7 +36,7 @@ class Lifecycle:
         self._may_begin.set()
 
     def begin(self, step: Callable[[], None], *, on_failure: Callable[[str], None]) -> Future[None]:
-        """Run a step soon; if it fails, tell `on_failure` why, in words fit for users."""
+        """Run a step soon and return its future; if it fails, tell `on_failure` why, for users."""
         return self._thread.submit(self._run, step, on_failure)
 
     def settle(self) -> None:
@@ -66,3 +66,4 @@ class Lifecycle:
             LOGGER.exception("a creation or deletion failed")
             reason = error.message if isinstance(error, BitbrookError) else "an internal error"
             on_failure(reason)
+            raise

@@ -55,7 +55,10 @@ class LiveSource:
         self._table_id = table.id
         self._compute = compute
         self._decoder = Decoder(entry.schema, table)
-        self._keys = IdempotencyKeys(settings.idempotency_ttl_s, clock=clock)
+        notes = compute.notes(entry.row.id, now_s=clock.now_s())
+        self._keys = IdempotencyKeys(
+            entry.row.id, settings.idempotency_ttl_s, notes=notes, clock=clock
+        )
         self._records_rate = Rate(settings.source_records_per_s, "records", clock=clock)
         self._bytes_rate = Rate(settings.source_bytes_per_s, "bytes", clock=clock)
 
@@ -78,6 +81,8 @@ class LiveSource:
         self._bytes_rate.check()
         batch, outcomes = self._decoder.decode(body, is_lines=is_lines)
         answer = Answer(outcomes, Future())
+        # A caller who goes away cancels nothing: others may wait for the same answer.
+        answer.durable.set_running_or_notify_cancel()
         if idempotency_key is not None:
             claimed = self._keys.claim(idempotency_key, answer)
             if claimed is not answer:
@@ -85,16 +90,17 @@ class LiveSource:
         self._records_rate.take(outcomes.count)
         self._bytes_rate.take(len(body))
         count_ingest_bytes(len(body))
-        self._submit(batch, answer)
+        self._submit(batch, answer, idempotency_key)
         return Ingest(*answer)
 
-    def _submit(self, batch: Batch | None, answer: Answer) -> None:
+    def _submit(self, batch: Batch | None, answer: Answer, key: str | None) -> None:
         """Make an answer come true, now or once its batch is durable and visible."""
         if batch is None:
             self._finish(answer)
             return
         try:
-            stored = self._compute.submit(self._table_id, batch)
+            note = None if key is None else self._keys.note(key, answer.outcomes)
+            stored = self._compute.submit(self._table_id, batch, note)
         except BaseException as error:
             answer.durable.set_exception(error)
             raise

@@ -36,7 +36,9 @@ class Rate:
                 wait_s = math.ceil(-self._left / self._per_s) or 1
                 raise QuotaExceeded(
                     f"the source takes {self._per_s:,} {self._what} a second; "
-                    f"try again in {wait_s} s"
+                    f"try again in {wait_s} s",
+                    retry_after_s=wait_s,
+                    allowed_per_s=self._per_s,
                 )
 
     def take(self, amount: int) -> None:

@@ -17,7 +17,7 @@ from bitbrook.errors import NotFound, TableNotFound
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.sources.schema import SourceSchema
 from bitbrook.stores.catalogue import Catalogue
-from bitbrook.stores.catalogue_rows import DeploymentRow, FieldRow, SourceRow, TableRow
+from bitbrook.stores.catalogue_rows import DeploymentRow, FieldRow, SourceRow, TableRow, ViewRow
 
 
 class TableEntry(msgspec.Struct, frozen=True):
@@ -45,6 +45,7 @@ class Registry:
         self._tables: dict[str, TableEntry] = {}
         self._table_ids: dict[tuple[str, str], str] = {}
         self._sources: dict[str, SourceEntry] = {}
+        self._views: dict[str, dict[str, str]] = {}
         with catalogue.reading() as rows:
             fields: dict[str, list[FieldRow]] = {}
             for field in rows.all(FieldRow):
@@ -54,6 +55,8 @@ class Registry:
             for table in rows.all(TableRow):
                 schemas = tuple(_field_schema(field) for field in fields.get(table.id, []))
                 self._note_table(TableEntry(table, _table_schema(table, schemas)))
+            for view in rows.all(ViewRow):
+                self._views.setdefault(view.deployment_id, {})[view.name] = view.statement
             for source in rows.all(SourceRow):
                 schema = msgspec.json.decode(source.definition, type=SourceSchema)
                 name = self._tables[source.table_id].row.name
@@ -166,8 +169,10 @@ class Registry:
         """Remove a deployment that has no tables and no sources."""
         with self.lock:
             with self._catalogue.changing() as rows:
+                rows.delete(ViewRow, deployment_id=deployment_id)
                 rows.delete(DeploymentRow, id=deployment_id)
             self._deployments.pop(deployment_id, None)
+            self._views.pop(deployment_id, None)
 
     def store_new_table(self, row: TableRow, fields: Sequence[FieldSchema]) -> TableEntry:
         """Put a table into the catalogue, not into memory; its fields get their ids here."""
@@ -237,6 +242,25 @@ class Registry:
             changed = SourceEntry(row, entry.schema, entry.table_name)
             self._sources[source_id] = changed
         return changed
+
+    def views(self, deployment_id: str) -> dict[str, str]:
+        """Return the statements of a deployment's views, by name."""
+        return dict(self._views.get(deployment_id, {}))
+
+    def put_view(self, row: ViewRow) -> None:
+        """Add a view, or replace the one of that name."""
+        with self.lock:
+            with self._catalogue.changing() as rows:
+                if not rows.update(row):
+                    rows.insert(row)
+            self._views.setdefault(row.deployment_id, {})[row.name] = row.statement
+
+    def remove_view(self, deployment_id: str, name: str) -> None:
+        """Remove a view."""
+        with self.lock:
+            with self._catalogue.changing() as rows:
+                rows.delete(ViewRow, deployment_id=deployment_id, name=name)
+            self._views.get(deployment_id, {}).pop(name, None)
 
     def remove_source(self, source_id: str) -> None:
         """Remove a source."""

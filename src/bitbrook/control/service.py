@@ -63,7 +63,7 @@ class Service:
         self.lifecycle = lifecycle
         self.identity = Identity(members, signer, settings, clock=clock)
         self.api_keys = ApiKeys(members, registry, clock=clock)
-        self.users = Users(members, self.api_keys, settings, clock=clock)
+        self.users = Users(members, settings, clock=clock)
         self.deployments = Deployments(registry, lifecycle, settings, clock=clock)
         self.tables = Tables(registry, lifecycle, compute, clock=clock)
         self.sources = Sources(registry, lifecycle, self.tables, compute, settings, clock=clock)

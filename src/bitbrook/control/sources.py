@@ -182,6 +182,7 @@ class Sources:
 
     def resume_all(self) -> None:
         """Let every source of the catalogue run, and go on with creations and deletions."""
+        self._compute.forget_notes(expired_s=self._clock.now_s())
         for entry in self._registry.sources():
             if entry.row.status == Status.RUNNING:
                 self._go_live(entry)
@@ -200,6 +201,7 @@ class Sources:
                     self._registry.change_source(source_id, Status.RUNNING)
 
         def remove() -> None:
+            self._compute.forget_notes(scope=source_id)
             self._registry.remove_source(source_id)
             self._show_open()
 

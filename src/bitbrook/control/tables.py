@@ -74,8 +74,10 @@ class Tables:
         check_fields(fields)
         with self._registry.lock:
             check_running(self._registry.deployment(caller, deployment_id))
-            if self._registry.find_table(deployment_id, name) is not None:
-                raise Conflict(f"there is a table {name!r} already; choose another name")
+            is_table = self._registry.find_table(deployment_id, name) is not None
+            if is_table or name in self._registry.views(deployment_id):
+                kind = "table" if is_table else "view"
+                raise Conflict(f"there is a {kind} {name!r} already; choose another name")
             row = TableRow(
                 id=make_id(),
                 organisation_id=caller.organisation_id,

@@ -1,4 +1,4 @@
-"""Users, invites and API keys of an organisation.
+"""Users and invites of an organisation.
 
 A change of a user counts from the next request on. An organisation always keeps one administrator
 who can sign in. Knows nothing of tokens.
@@ -12,10 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from bitbrook.auth.passwords import hash_password, is_password
-from bitbrook.auth.policy import Binding, Caller, Right, Role, Scope
+from bitbrook.auth.policy import Caller, Right, Role
 from bitbrook.auth.random_texts import digest_of, make_id, make_secret
 from bitbrook.clock import Clock
-from bitbrook.control.api_keys import ApiKey, ApiKeys
 from bitbrook.control.identity import normalised_email
 from bitbrook.control.members import Members
 from bitbrook.errors import Conflict, InvalidValue, NotAllowed, NotFound
@@ -60,11 +59,8 @@ class Invite(msgspec.Struct, frozen=True):
 class Users:
     """The users of all organisations, each seen by its own."""
 
-    def __init__(
-        self, members: Members, api_keys: ApiKeys, settings: Settings, *, clock: Clock
-    ) -> None:
+    def __init__(self, members: Members, settings: Settings, *, clock: Clock) -> None:
         self._members = members
-        self._api_keys = api_keys
         self._invite_ttl_s = settings.invite_ttl_s
         self._clock = clock
 
@@ -220,24 +216,6 @@ class Users:
             if not self._members.add_user(user, invite):
                 raise unknown
         return _user(user)
-
-    def create_api_key(
-        self,
-        caller: Caller,
-        name: str,
-        scopes: Sequence[Scope],
-        bound_to: Binding | None = None,
-    ) -> ApiKey:
-        """Return a new API key, with the key itself: see `ApiKeys.create`."""
-        return self._api_keys.create(caller, name, scopes, bound_to)
-
-    def api_keys(self, caller: Caller) -> Sequence[ApiKey]:
-        """Return the caller's API keys: see `ApiKeys.list`."""
-        return self._api_keys.list(caller)
-
-    def revoke_api_key(self, caller: Caller, api_key_id: str) -> None:
-        """Make an API key worthless at once: see `ApiKeys.revoke`."""
-        self._api_keys.revoke(caller, api_key_id)
 
     def _set_status(self, caller: Caller, user_id: str, status: UserStatus) -> User:
         caller.require(Right.ADMIN)

@@ -27,7 +27,7 @@ from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Part, Write, Writer
 from bitbrook.errors import BitbrookError, Damaged, Stopping, TableNotFound
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log
+from bitbrook.stores.log import Log, Note
 from bitbrook.stores.snapshots import SnapshotStore
 
 
@@ -78,11 +78,11 @@ class Table:
         """Why the table refuses everything, if it does."""
         return self._failure
 
-    def submit(self, parts: dict[int, Batch]) -> Future[list[int]]:
+    def submit(self, parts: dict[int, Batch], note: Note | None = None) -> Future[list[int]]:
         """Return a future of how many values each operation changed, over all parts.
 
         `parts`: by partition number; each lists all operations of the batch. The future resolves
-        when all parts are durable and visible; all become so together.
+        when all parts are durable and visible; all become so together, and with them the note.
 
         Raises:
             Overloaded: too much waits to be logged; nothing was applied.
@@ -99,7 +99,7 @@ class Table:
             Part(partition_name(schema.id, number), number, batch, encode_batch(batch, schema))
             for number, batch in parts.items()
         ]
-        return self._writer.submit(Write(self, schema, encoded))
+        return self._writer.submit(Write(self, schema, encoded, note))
 
     def evaluate(self, question: Question, budget: Budget) -> list[AnyPartial]:
         """Return each partition's answer, all of one moment."""

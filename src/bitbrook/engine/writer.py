@@ -20,7 +20,7 @@ from bitbrook.engine.batch import Batch
 from bitbrook.engine.upkeep import Upkeep, UpkeepPolicy
 from bitbrook.errors import BitbrookError, Fenced, OutcomeUnknown, Overloaded, Stopping
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log, LogEntry
+from bitbrook.stores.log import Log, LogEntry, Note
 
 WAITING_BYTES_MAX = 256 << 20
 GROUP_BYTES_MAX = 32 << 20
@@ -58,18 +58,20 @@ class Part:
 class Write:
     """A batch on its way: its parts by partition, and who waits for it.
 
-    `schema` is the one that the bodies were encoded with.
+    `schema` is the one that the bodies were encoded with. `note` becomes durable with the parts.
     """
 
     target: WriteTarget
     schema: TableSchema
     parts: list[Part]
+    note: Note | None = None
     future: Future[list[int]] = field(default_factory=Future)
 
     @property
     def size_bytes(self) -> int:
         """Bytes that the log has to take."""
-        return sum(len(part.body) for part in self.parts)
+        note_bytes = 0 if self.note is None else len(self.note.body)
+        return note_bytes + sum(len(part.body) for part in self.parts)
 
 
 class Writer:
@@ -176,7 +178,7 @@ class Writer:
         group = [write for write in group if not self._is_refused(write)]
         try:
             entries = self._number(group)
-            self._log.append(entries)
+            self._log.append(entries, [write.note for write in group if write.note is not None])
         except Fenced as error:
             targets = {id(write.target): write.target for write in group}
             if len(targets) > 1:

@@ -146,6 +146,17 @@ class FieldRow(Row, frozen=True, kw_only=True):
     definition: str
 
 
+class ViewRow(Row, frozen=True, kw_only=True):
+    """A view of a deployment. `statement`: the SELECT that it stands for."""
+
+    table = "sql_view"
+    key = ("deployment_id", "name")
+
+    deployment_id: str
+    name: str
+    statement: str
+
+
 class SourceRow(Row, frozen=True, kw_only=True):
     """A source. `definition`: JSON."""
 

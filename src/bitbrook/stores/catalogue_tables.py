@@ -129,6 +129,14 @@ FIELD = sa.Table(
     sa.UniqueConstraint("table_id", "name", name="field_name"),
 )
 
+VIEW = sa.Table(
+    "sql_view",
+    METADATA,
+    sa.Column("deployment_id", sa.Text, sa.ForeignKey("deployment.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("statement"),
+)
+
 SOURCE = sa.Table(
     "source",
     METADATA,

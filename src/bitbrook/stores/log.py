@@ -3,7 +3,8 @@
 An entry is durable when `append` returns. The primary key (partition, sequence) is the fence: of
 two processes that both believe they own a partition, only one can append a sequence; the other one
 is told. A manifest and the trim that it permits are one transaction, so a partition can always be
-rebuilt from what is here. Knows nothing of what entries or manifests mean.
+rebuilt from what is here. A note is kept beside the entries that it came with, in one transaction,
+until it expires. Knows nothing of what entries, manifests or notes mean.
 """
 
 import time
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Damaged, Fenced, OutcomeUnknown, Overloaded
 from bitbrook.stores.sql import check_database, reading
@@ -34,6 +35,15 @@ _SNAPSHOT = sa.Table(
     sa.Column("partition", sa.Text, primary_key=True),
     sa.Column("manifest", sa.LargeBinary, nullable=False),
 )
+_NOTE = sa.Table(
+    "note",
+    _METADATA,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("expires_s", sa.Double, nullable=False, index=True),
+)
+_APPEND = sa.insert(_LOG)
 
 
 class LogEntry(NamedTuple):
@@ -42,6 +52,15 @@ class LogEntry(NamedTuple):
     partition: str
     sequence: int
     body: bytes
+
+
+class Note(NamedTuple):
+    """Something to be known as long as its entries are durable. `expires_s`: Unix seconds."""
+
+    scope: str
+    key: str
+    body: bytes
+    expires_s: float
 
 
 class LogExtent(NamedTuple):
@@ -66,8 +85,8 @@ class Log:
         with self._naming_damage():
             _METADATA.create_all(engine)
 
-    def append(self, entries: Sequence[LogEntry]) -> None:
-        """Make all entries durable, or none.
+    def append(self, entries: Sequence[LogEntry], notes: Sequence[Note] = ()) -> None:
+        """Make all entries and notes durable, or none. A note replaces one of the same key.
 
         Raises:
             Fenced: one of the sequences was taken by another process.
@@ -78,7 +97,8 @@ class Log:
             return
         try:
             with self._engine.begin() as connection:
-                connection.execute(sa.insert(_LOG), [entry._asdict() for entry in entries])
+                connection.execute(_APPEND, [entry._asdict() for entry in entries])
+                _write_notes(connection, notes)
         except sa.exc.IntegrityError as error:
             names = ", ".join(sorted({entry.partition for entry in entries}))
             raise Fenced(
@@ -166,6 +186,22 @@ class Log:
                 for table in (_LOG, _SNAPSHOT):
                     connection.execute(sa.delete(table).where(table.c.partition.in_(names)))
 
+    def notes(self, scope: str, *, now_s: float) -> list[Note]:
+        """Return the notes of a scope that have not expired, those that expire first first."""
+        asked = (
+            sa.select(_NOTE)
+            .where(_NOTE.c.scope == scope, _NOTE.c.expires_s > now_s)
+            .order_by(_NOTE.c.expires_s)
+        )
+        with self._naming_damage(), reading(self._engine) as connection:
+            return [Note(*row) for row in connection.execute(asked)]
+
+    def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:
+        """Forget the notes of a scope, or those that have expired at a moment."""
+        matches = _NOTE.c.scope == scope if scope is not None else _NOTE.c.expires_s <= expired_s
+        with self._naming_damage(), self._engine.begin() as connection:
+            connection.execute(sa.delete(_NOTE).where(matches))
+
     def close(self) -> None:
         """Release the database."""
         self._engine.dispose()
@@ -200,6 +236,16 @@ class Log:
                 f"{place}: the database of the log cannot be read ({error.orig}); "
                 "restore the data directory from a backup"
             ) from error
+
+
+def _write_notes(connection: Connection, notes: Sequence[Note]) -> None:
+    if notes:
+        is_same = (_NOTE.c.scope == sa.bindparam("scope_")) & (_NOTE.c.key == sa.bindparam("key_"))
+        connection.execute(
+            sa.delete(_NOTE).where(is_same),
+            [{"scope_": note.scope, "key_": note.key} for note in notes],
+        )
+        connection.execute(sa.insert(_NOTE), [note._asdict() for note in notes])
 
 
 def _in_portions(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -30,16 +30,8 @@ def configure_logging(
     stream: TextIO | None = None,
 ) -> None:
     """Write everything from `level` on to `stream` (standard error), in place of what was set."""
-    before: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _mask_secrets,
-    ]
     structlog.configure(
-        processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_chain(),
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -49,7 +41,7 @@ def configure_logging(
     handler.name = _HANDLER_NAME
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
+            foreign_pre_chain=_facts(),
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_renderers(style, target),
@@ -64,8 +56,37 @@ def configure_logging(
 
 
 def get_logger(name: str) -> Any:
-    """Return a logger whose methods take an event in words and its values by name."""
-    return structlog.stdlib.get_logger(name)
+    """Return a logger whose methods take an event in words and its values by name.
+
+    Unless `configure_logging` was called it says what the standard library's loggers would say.
+    """
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=_chain(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _chain() -> list[Any]:
+    """Return what an event goes through on its way to a handler of the standard library."""
+    return [
+        structlog.stdlib.filter_by_level,
+        *_facts(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ]
+
+
+def _facts() -> list[Any]:
+    """Return what adds to every event: the request, who says it, how severe it is, and when."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _mask_secrets,
+    ]
 
 
 def _renderers(style: str, stream: TextIO) -> list[Any]:

@@ -99,22 +99,24 @@ class Home:
         if not self.service.tables.list(caller, deployment_id):
             self.table(caller)
         made = self.service.sources.create(
-            caller, name, deployment_id, "things", schema or source_schema()
+            caller, name, deployment_id, "things", schema or self.source_schema()
         )
         self.service.lifecycle.settle()
         return made
 
-
-def source_schema(definition: list[dict[str, Any]] | None = None, **options: Any) -> SourceSchema:
-    """A source's schema: an id, a species and an amount, unless told otherwise."""
-    if not {"id_field", "primary_key_fields"} & options.keys():
-        options["id_field"] = "id"
-    fields = definition or [
-        {"name": "id", "path": ["id"], "type": "id"},
-        {"name": "species", "path": ["species"], "type": "string", "config": {"Mutex": True}},
-        {"name": "amount", "path": ["amount"], "type": "int"},
-    ]
-    return msgspec.convert({"definition": fields, **options}, SourceSchema)
+    @staticmethod
+    def source_schema(
+        definition: list[dict[str, Any]] | None = None, **options: Any
+    ) -> SourceSchema:
+        """A source's schema: an id, a species and an amount, unless told otherwise."""
+        if not {"id_field", "primary_key_fields"} & options.keys():
+            options["id_field"] = "id"
+        fields = definition or [
+            {"name": "id", "path": ["id"], "type": "id"},
+            {"name": "species", "path": ["species"], "type": "string", "config": {"Mutex": True}},
+            {"name": "amount", "path": ["amount"], "type": "int"},
+        ]
+        return msgspec.convert({"definition": fields, **options}, SourceSchema)
 
 
 @pytest.fixture(scope="session")

@@ -31,14 +31,14 @@ def test_a_key_speaks_for_its_user_within_its_scopes(home: Any, admin: Any) -> N
 
 
 def test_a_revoked_key_is_out_at_once(home: Any, admin: Any) -> None:
-    key = home.service.users.create_api_key(admin, "robot", [Scope.QUERY])
-    home.service.users.revoke_api_key(admin, key.id)
+    key = home.service.api_keys.create(admin, "robot", [Scope.QUERY])
+    home.service.api_keys.revoke(admin, key.id)
     for identity in (home.service.identity, home.restart().identity):
         with pytest.raises(NotAuthenticated, match="revoked"):
             identity.authenticate_key(key.key)
     with pytest.raises(NotFound):
         home.service.api_keys.revoke(admin, key.id)
-    assert home.service.users.api_keys(admin) == []
+    assert home.service.api_keys.list(admin) == []
 
 
 def test_a_key_never_has_more_than_its_user(home: Any, admin: Any) -> None:

@@ -1,7 +1,7 @@
 """Whoever signs in is known until their time is over, and nobody else ever is.
 
-Tried with wrong and repeated passwords and tokens, a clock that is turned, deactivation in the middle
-of a session, refresh tokens used twice and by several threads at once, and restarts.
+Tried with wrong and repeated passwords and tokens, a clock that is turned, deactivation in the
+middle of a session, refresh tokens used twice and by several threads at once, and restarts.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -136,19 +136,19 @@ def test_a_deactivated_user_is_out_at_once(home: Any, admin: Any) -> None:
     identity = home.service.identity
     tokens = identity.sign_in("bob@example.org", PASSWORD)
     bob = identity.authenticate(tokens.id)
-    key = home.service.users.create_api_key(bob, "k", ["query"]).key
+    key = home.service.api_keys.create(bob, "k", ["query"]).key
     home.service.users.deactivate(admin, bob.user_id)
+    attempts: list[Any] = [
+        lambda identity: identity.authenticate(tokens.id),
+        lambda identity: identity.authenticate(tokens.access),
+        lambda identity: identity.authenticate_key(key),
+        lambda identity: identity.refresh(tokens.refresh),
+        lambda identity: identity.sign_in("bob@example.org", PASSWORD),
+    ]
     for identity in (home.service.identity, home.restart().identity):
-        attempts = (
-            lambda: identity.authenticate(tokens.id),
-            lambda: identity.authenticate(tokens.access),
-            lambda: identity.authenticate_key(key),
-            lambda: identity.refresh(tokens.refresh),
-            lambda: identity.sign_in("bob@example.org", PASSWORD),
-        )
         for attempt in attempts:
             with pytest.raises(NotAuthenticated, match="deactivated"):
-                attempt()
+                attempt(identity)
         with pytest.raises(NotAuthenticated, match="Incorrect"):
             identity.sign_in("bob@example.org", "wrong horse")
     home.service.users.activate(admin, bob.user_id)
@@ -169,10 +169,11 @@ def test_old_sessions_are_forgotten_in_time(home: Any) -> None:
     assert home.service.identity._members._ended_s == {}
 
 
-def test_no_secret_is_stored_or_logged(home: Any, admin: Any, capfd: Any) -> None:
+def test_no_secret_is_stored_or_logged(home: Any, admin: Any, caplog: Any) -> None:
+    caplog.set_level("DEBUG")
     tokens = home.service.identity.sign_in(ADMIN, PASSWORD)
     fresh = home.service.identity.refresh(tokens.refresh)
-    key = home.service.users.create_api_key(admin, "k", ["admin"])
+    key = home.service.api_keys.create(admin, "k", ["admin"])
     invite = home.service.users.invite(admin, "bob@example.org")
     with pytest.raises(BitbrookError) as refusal:
         home.service.identity.refresh(tokens.refresh)
@@ -180,7 +181,8 @@ def test_no_secret_is_stored_or_logged(home: Any, admin: Any, capfd: Any) -> Non
     secrets = [PASSWORD, key.key, invite.token, fresh.id, fresh.access]
     secrets += [token.refresh.partition(".")[2] for token in (tokens, fresh)]
     stored = b"".join(path.read_bytes() for path in home.settings.data.rglob("*") if path.is_file())
-    told = "".join(capfd.readouterr()) + repr([tokens, key, invite, home.settings, refusal.value])
+    told = caplog.text + repr([tokens, key, invite, home.settings, refusal.value])
+    assert "signed in" in told
     for secret in secrets:
         assert secret.encode() not in stored
         assert secret not in told

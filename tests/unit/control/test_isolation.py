@@ -1,7 +1,7 @@
 """Another organisation's things do not exist: every action on their ids finds nothing.
 
-Tried with each action there is, by the administrator of another organisation, on a deployment with a
-table and a source, and on ids that nobody has; the answers must be the same.
+Tried with each action there is, by the administrator of another organisation, on a deployment with
+a table and a source, and on ids that nobody has; the answers must be the same.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 
 from bitbrook.errors import NotFound
 from bitbrook.schema.field_types import FieldSchema, FieldType
-from tests.unit.control.conftest import source_schema
+from bitbrook.sources.schema import SourceSchema
 
 FIELD = FieldSchema("more", FieldType.BOOL)
 
@@ -24,7 +24,7 @@ ACTIONS: dict[str, Callable[[Any, Any, str, str], Any]] = {
     "tables.add_field": lambda s, c, d, _: s.tables.add_field(c, d, "things", FIELD),
     "tables.drop_field": lambda s, c, d, _: s.tables.drop_field(c, d, "things", "amount"),
     "tables.delete": lambda s, c, d, _: s.tables.delete(c, d, "things"),
-    "sources.create": lambda s, c, d, _: s.sources.create(c, "x", d, "things", source_schema()),
+    "sources.create": lambda s, c, d, _: s.sources.create(c, "x", d, "things", SourceSchema()),
     "sources.get": lambda s, c, _, i: s.sources.get(c, i),
     "sources.delete": lambda s, c, _, i: s.sources.delete(c, i),
     "sources.errors": lambda s, c, _, i: s.sources.errors(c, i),

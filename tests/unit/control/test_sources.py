@@ -23,7 +23,6 @@ from bitbrook.errors import (
     Stopping,
     TableNotFound,
 )
-from tests.unit.control.conftest import source_schema
 
 
 def body_of(*ids: Any, amount: int = 1) -> bytes:
@@ -41,9 +40,9 @@ def test_a_source_comes_takes_records_and_goes(home: Any, admin: Any) -> None:
     table = home.table(admin)
     home.service.lifecycle.hold()
     sources = home.service.sources
-    made = sources.create(admin, "My stream", table.deployment_id, "things", source_schema())
+    made = sources.create(admin, "My stream", table.deployment_id, "things", home.source_schema())
     assert (made.status, made.table, made.name) == ("CREATING", "things", "My stream")
-    assert made.schema == source_schema()
+    assert made.schema == home.source_schema()
     with pytest.raises(Conflict, match="CREATING"):
         sources.begin_ingest(admin, made.id, body_of(1))
     found = home.service.tables.get(admin, table.deployment_id, "things")
@@ -91,7 +90,7 @@ def test_lines_are_taken_too(home: Any, admin: Any) -> None:
 
 def test_a_second_source_adds_its_fields(home: Any, admin: Any) -> None:
     home.source(admin)
-    more = source_schema(
+    more = home.source_schema(
         [
             {"name": "id", "type": "id"},
             {"name": "amount", "type": "int"},
@@ -112,7 +111,7 @@ def test_a_second_source_adds_its_fields(home: Any, admin: Any) -> None:
 def test_a_contradiction_names_both_definitions_and_changes_nothing(home: Any, admin: Any) -> None:
     first = home.source(admin)
     [before] = home.service.tables.list(admin, first.deployment_id)
-    contradicting = source_schema(
+    contradicting = home.source_schema(
         [
             {"name": "id", "type": "id"},
             {"name": "amount", "type": "decimal", "config": {"Scale": 2}},
@@ -135,17 +134,17 @@ def test_what_a_source_cannot_be(home: Any, admin: Any) -> None:
     table = home.table(admin)
     create = home.service.sources.create
     with pytest.raises(InvalidSchema) as refusal:
-        create(admin, "s", table.deployment_id, "things", source_schema([{"name": "Id"}]))
+        create(admin, "s", table.deployment_id, "things", home.source_schema([{"name": "Id"}]))
     assert len(refusal.value.details) >= 2
     with pytest.raises(TableNotFound):
-        create(admin, "s", table.deployment_id, "nothing", source_schema())
+        create(admin, "s", table.deployment_id, "nothing", home.source_schema())
     with pytest.raises(NotFound):
-        create(admin, "s", "nowhere", "things", source_schema())
+        create(admin, "s", "nowhere", "things", home.source_schema())
     with pytest.raises(InvalidValue):
-        create(admin, "", table.deployment_id, "things", source_schema())
-    create(admin, "s", table.deployment_id, "things", source_schema())
+        create(admin, "", table.deployment_id, "things", home.source_schema())
+    create(admin, "s", table.deployment_id, "things", home.source_schema())
     with pytest.raises(Conflict, match="'s' already"):
-        create(admin, "s", table.deployment_id, "things", source_schema())
+        create(admin, "s", table.deployment_id, "things", home.source_schema())
 
 
 def test_errors_and_minutes_are_kept(home: Any, admin: Any) -> None:
@@ -233,6 +232,16 @@ def test_a_refused_request_uses_its_key_not_up(home: Any, admin: Any) -> None:
     assert count(home, admin) == 1
 
 
+def test_a_caller_who_goes_away_cancels_nothing(home: Any, admin: Any) -> None:
+    made = home.source(admin)
+    begin = home.service.sources.begin_ingest
+    gone = begin(admin, made.id, body_of(1), idempotency_key="k")
+    assert not gone.durable.cancel()
+    again = begin(admin, made.id, body_of(1), idempotency_key="k")
+    assert again.durable.result(10) is None
+    assert count(home, admin) == 1
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb"])
 def test_keys_that_cannot_be(home: Any, admin: Any, key: str) -> None:
     made = home.source(admin)
@@ -291,3 +300,25 @@ def test_a_stopped_service_takes_nothing(home: Any, admin: Any) -> None:
     with pytest.raises(Stopping), service.queries.budget():
         pass
     assert not service.is_ready
+
+
+@pytest.mark.parametrize("checkpoints", [False, True])
+def test_a_key_is_known_after_a_restart(home: Any, admin: Any, checkpoints: bool) -> None:
+    made = home.source(admin)
+    begin = home.service.sources.begin_ingest
+    first = begin(admin, made.id, body_of(1, "x"), idempotency_key="k")
+    first.durable.result(10)
+    begin(admin, made.id, body_of("x"), idempotency_key="nothing stored").durable.result(10)
+    if checkpoints:
+        home.service.checkpoint()
+    home.clock.turn(86_399)
+    home.restart()
+    again = home.service.sources.begin_ingest(admin, made.id, body_of(5), idempotency_key="k")
+    again.durable.result(10)
+    assert again.outcomes == first.outcomes
+    assert count(home, admin) == 1
+    home.clock.turn(1)
+    home.restart()
+    begin = home.service.sources.begin_ingest
+    begin(admin, made.id, body_of(5), idempotency_key="k").durable.result(10)
+    assert count(home, admin) == 2

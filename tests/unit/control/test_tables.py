@@ -4,6 +4,7 @@ Tried with fields dropped and added again over restarts, names and options that 
 undecided record ids that get sources, records or neither, and deletions that a restart interrupts.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -17,11 +18,12 @@ from bitbrook.errors import (
     InvalidValue,
     LimitExceeded,
     NotFound,
+    Overloaded,
+    Stopping,
     TableNotFound,
 )
 from bitbrook.schema.field_types import FieldSchema, FieldType
 from bitbrook.schema.limits import FIELDS_PER_TABLE_MAX
-from tests.unit.control.conftest import source_schema
 
 AMOUNT = FieldSchema("amount", FieldType.INT)
 TAGS = FieldSchema("tags", FieldType.SET, is_keyed=True)
@@ -131,7 +133,7 @@ def test_a_record_decides_the_kind_of_ids(home: Any, admin: Any) -> None:
         found = home.service.tables.get(admin, made.deployment_id, "things")
         assert (found.is_keyed, found.statistics.record_count) == (False, 1)
         home.restart()
-    keyed = source_schema(
+    keyed = home.source_schema(
         [{"name": "key", "type": "string"}, {"name": "amount", "type": "int"}], id_field="key"
     )
     with pytest.raises(Conflict, match="string keys"):
@@ -143,7 +145,7 @@ def test_a_source_decides_the_kind_of_ids(home: Any, admin: Any, restarts: bool)
     home.table(admin, fields=(AMOUNT,))
     if restarts:
         home.restart()
-    keyed = source_schema(
+    keyed = home.source_schema(
         [{"name": "key", "type": "string"}, {"name": "amount", "type": "int"}], id_field="key"
     )
     source = home.source(admin, schema=keyed)
@@ -155,7 +157,7 @@ def test_a_source_decides_the_kind_of_ids(home: Any, admin: Any, restarts: bool)
         assert found.statistics.record_count == 2
         home.restart()
     with pytest.raises(Conflict, match="integer ids"):
-        home.source(admin, name="other", schema=source_schema())
+        home.source(admin, name="other", schema=home.source_schema())
 
 
 def test_what_a_source_feeds_stays(home: Any, admin: Any) -> None:
@@ -210,3 +212,59 @@ def test_sql_drops_and_creates_under_one_name(home: Any, admin: Any) -> None:
         with pytest.raises(TableNotFound):
             database.table("things")
     assert database.tables() == []
+
+
+def test_a_crash_between_catalogue_and_engine_is_mended_by_a_restart(home: Any, admin: Any) -> None:
+    made = home.table(admin, is_keyed=False, fields=(AMOUNT,))
+    place = (admin, made.deployment_id, "things")
+    write(home, admin, made, _id=ids(1), amount=pa.array([5]))
+
+    def crash(_schema: Any) -> None:
+        raise KeyboardInterrupt
+
+    home.service.tables._compute.alter_table = crash
+    with pytest.raises(KeyboardInterrupt):
+        home.service.tables.add_field(*place, TAGS)
+    assert home.service.tables.get(*place).schema == made.schema
+    home.restart()
+    table = home.service.tables.get(*place)
+    assert [field.name for field in table.schema.fields] == ["amount", "tags"]
+    assert table.statistics.record_count == 1
+    write(home, admin, table, _id=ids(1), tags=pa.array([["a"]]))
+
+
+def test_a_deletion_that_fails_is_told_and_can_be_tried_again(home: Any, admin: Any) -> None:
+    made = home.table(admin)
+    compute = home.service.tables._compute
+    erase_table = compute.erase_table
+
+    def fail(_schema: Any) -> None:
+        raise Overloaded("the disk is full; free some space")
+
+    compute.erase_table = fail
+    database = home.service.queries.default_database(admin)
+    with pytest.raises(Overloaded, match="disk is full"):
+        database.drop_table("things")
+    found = home.service.tables.get(admin, made.deployment_id, "things")
+    assert found.status is Status.FAILED
+    compute.erase_table = erase_table
+    database.drop_table("things")
+    assert database.tables() == []
+
+
+def test_a_stop_in_the_middle_of_a_drop_is_told(home: Any, admin: Any) -> None:
+    home.table(admin)
+    database = home.service.queries.default_database(admin)
+    home.service.lifecycle.hold()
+    blocker = home.service.lifecycle.begin(lambda: None, on_failure=print)
+    with ThreadPoolExecutor(1) as thread:
+        dropping = thread.submit(database.drop_table, "things")
+        while home.service.tables.list(admin, home.deployment_id(admin))[0].status == "RUNNING":
+            assert not dropping.done()
+        home.stop()
+        with pytest.raises(Stopping):
+            dropping.result(30)
+    assert blocker.result(10) is None
+    home.start()
+    home.service.lifecycle.settle()
+    assert home.service.queries.default_database(admin).tables() == []

@@ -62,12 +62,12 @@ class SlowLog(Log):
         self.errors: list[Exception] = []
         self.commits: list[int] = []
 
-    def append(self, entries: Any) -> None:
+    def append(self, entries: Any, notes: Any = ()) -> None:
         self.appending.set()
         assert self.may_append.wait(10)
         if self.errors:
             raise self.errors.pop()
-        super().append(entries)
+        super().append(entries, notes)
         self.commits.append(len(entries))
 
 

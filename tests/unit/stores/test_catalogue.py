@@ -27,6 +27,7 @@ from bitbrook.stores.catalogue_rows import (
     SourceRow,
     TableRow,
     UserRow,
+    ViewRow,
 )
 from bitbrook.stores.catalogue_tables import METADATA
 
@@ -57,6 +58,7 @@ ROWS: tuple[Row, ...] = (
         is_keyed=None, partition_count=1, next_field_id=2**40, status="RUNNING", created_s=1.0,
     ),
     FieldRow(table_id="t1", id=2**33, name="f", definition="{}"),
+    ViewRow(deployment_id="d1", name="v", statement="SELECT 1"),
     SourceRow(
         id="c1", organisation_id="o1", deployment_id="d1", table_id="t1", name="src",
         definition="{}", status="CREATING", created_s=1.0, created_by="ada@x",
@@ -135,7 +137,8 @@ def test_a_transaction_happens_wholly_or_not_at_all(url: str) -> None:
         FieldRow(table_id="t1", id=7, name="f", definition="{}"),
         FieldRow(table_id="nowhere", id=7, name="g", definition="{}"),
         replace(ROWS[7], id="t2"),
-        replace(ROWS[9], id="c2"),
+        replace(ROWS[10], id="c2"),
+        ROWS[9],
     ],
 )  # fmt: skip
 def test_rows_that_cannot_be_are_refused_without_secrets(url: str, clashing: Row) -> None:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from bitbrook.errors import Damaged, Fenced, OutcomeUnknown, Overloaded
 from bitbrook.stores import log as log_module
 from bitbrook.stores import sql
-from bitbrook.stores.log import Log, LogEntry, LogExtent
+from bitbrook.stores.log import Log, LogEntry, LogExtent, Note
 from bitbrook.stores.sql import open_engine
 
 
@@ -193,3 +193,21 @@ def test_a_changed_structure_of_the_database_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(Damaged, match=r"log\.db"):
         Log(open_engine(f"sqlite:///{path}"))
+
+
+def test_notes_come_with_their_entries_and_expire(log: Log) -> None:
+    first, second = Note("s", "k", b"1", 10.0), Note("s", "k", b"2", 20.0)
+    other = Note("t", "k", b"3", 15.0)
+    log.append([LogEntry("p", 1, b"a")], [first, other])
+    assert log.notes("s", now_s=9.9) == [first]
+    assert log.notes("s", now_s=10.0) == []
+    with pytest.raises(Fenced):
+        log.append([LogEntry("p", 1, b"b")], [second])
+    assert log.notes("s", now_s=0.0) == [first]
+    log.append([LogEntry("p", 2, b"b")], [second])
+    log.publish("p", b"manifest", through=2)
+    assert log.notes("s", now_s=0.0) == [second]
+    log.forget_notes(expired_s=15.0)
+    assert log.notes("t", now_s=0.0) == []
+    log.forget_notes(scope="s")
+    assert log.notes("s", now_s=0.0) == []

@@ -145,6 +145,13 @@ def _create_things() -> None:
         sa.UniqueConstraint("table_id", "name", name="field_name"),
     )
     op.create_table(
+        "sql_view",
+        _reference("deployment_id", "deployment"),
+        _text("name"),
+        _text("statement"),
+        sa.PrimaryKeyConstraint("deployment_id", "name"),
+    )
+    op.create_table(
         "source",
         _text("id"),
         _reference("organisation_id", "organisation"),
