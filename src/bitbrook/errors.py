@@ -145,10 +145,19 @@ class LimitExceeded(BitbrookError):
 
 
 class QuotaExceeded(LimitExceeded):
-    """An allowance is used up."""
+    """An allowance is used up.
+
+    `retry_after_s`: when to try again, 0 if time alone does not help. `allowed_per_s`: the rate
+    that was exceeded, 0 if it was none.
+    """
 
     code = "QuotaExceeded"
     status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int = 0, allowed_per_s: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.allowed_per_s = allowed_per_s
 
 
 class Overloaded(BitbrookError):

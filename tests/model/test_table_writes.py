@@ -16,12 +16,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from bitbrook.bitmap import mutex_rows
 from bitbrook.bitmap.views import view_names
 from bitbrook.compute.routing import split_batch
+from bitbrook.engine import recovery
 from bitbrook.engine.batch import (
     ID_COLUMN,
     TIME_SUFFIX,
@@ -293,6 +296,12 @@ class TableMachine(RuleBasedStateMachine):
             FieldSchema(**{**_as_dict(field), "id": number})
             for number, field in enumerate(FIELDS, 1)
         )
+        # So small that a handful of records brings about what takes thousands otherwise.
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(mutex_rows, "MOVES_MAX", 12)
+        self.patch.setattr(mutex_rows, "MOVES_PER_ROUND", 8)
+        self.patch.setattr(mutex_rows, "ROWS_ASKED_MAX", 2)
+        self.patch.setattr(recovery, "RUN_RECORDS_MAX", 12)
         self.schema = TableSchema(
             "t1", "things", is_keyed=is_keyed, fields=fields, partition_count=partition_count
         )
@@ -386,6 +395,7 @@ class TableMachine(RuleBasedStateMachine):
         if hasattr(self, "table"):
             self._stop()
             shutil.rmtree(self.directory)
+            self.patch.undo()
 
     def _stop(self) -> None:
         """End the threads and release the log, as the end of a process does."""

@@ -74,12 +74,12 @@ class GroupsPartial:
 class RecordIdsPartial:
     """Record ids (uint64) or record keys (object array of str), in the order asked for.
 
-    `order_values` (int64, stored) go along when the question had an order, `order_nulls` marks
-    records without a value; both exist for the merge.
+    `order_values` (int64 as stored, of a mutex its rows) go along when the question had an order,
+    `order_nulls` marks records without a value; both exist for the merge.
     """
 
     ids: npt.NDArray[np.uint64] | npt.NDArray[np.object_]
-    order_values: npt.NDArray[np.int64] | None = None
+    order_values: npt.NDArray[np.int64] | Rows | None = None
     order_nulls: npt.NDArray[np.bool_] | None = None
 
 
@@ -94,7 +94,7 @@ class RecordsPartial:
     """
 
     records: pa.Table
-    order_values: npt.NDArray[np.int64] | None = None
+    order_values: npt.NDArray[np.int64] | Rows | None = None
     order_nulls: npt.NDArray[np.bool_] | None = None
 
 

@@ -11,11 +11,13 @@ from bitbrook.bitmap import (
     group_kernels,
     key_kernels,
     key_table,
+    member_kernels,
     number_kernels,
+    row_kernels,
     value_kernels,
     word_kernels,
 )
-from bitbrook.bitmap.word_kernels import SHARD_WORDS, read_only
+from bitbrook.bitmap.word_kernels import SHARD_WIDTH, SHARD_WORDS, read_only
 
 UNSIGNED_TYPES = (np.uint8, np.uint16, np.uint32, np.uint64)
 SIGNED_TYPES = (np.int8, np.int16, np.int32, np.int64)
@@ -25,10 +27,12 @@ def warm() -> None:
     """Load every kernel, compiling those that no run before has left on disk."""
     key_table.warm()
     value_kernels.warm()
+    row_kernels.warm()
     _warm_keys()
     _warm_words()
     _warm_numbers()
     _warm_groups()
+    _warm_members()
 
 
 def _warm_keys() -> None:
@@ -58,6 +62,14 @@ def _warm_numbers() -> None:
         numbers = np.zeros(64, dtype=signed)
         number_kernels.sum_in_words(read_only(numbers), read_only(words))
         number_kernels.extremes_in_words(read_only(numbers), read_only(words))
+        unsigned = np.dtype(f"u{numbers.itemsize}").type
+        number_kernels.sum_in_range(
+            read_only(numbers),
+            read_only(numbers.view(unsigned)),
+            unsigned(0),
+            unsigned(0),
+            read_only(words),
+        )
     number_kernels.halves_in_words(read_only(np.zeros(64, dtype=np.int64)), read_only(words))
 
 
@@ -79,3 +91,15 @@ def _warm_groups() -> None:
     group_kernels.total_entries(entries, entries, sums)
     group_kernels.extremes_of_entries(entries, entries, counts, sums)
     group_kernels.number_keys(entries, entries, np.full(2, -1), entries.copy(), 0, entries.copy())
+
+
+def _warm_members() -> None:
+    positions = read_only(np.zeros(1, dtype=np.uint32))
+    bounds, codes = np.array([0, 1]), np.zeros(1, dtype=np.int64)
+    words = read_only(np.zeros(SHARD_WORDS, dtype=np.uint64))
+    member_kernels.count_rows_in_words(positions, bounds, words, codes.copy())
+    for kind in (np.uint16, np.uint32):
+        starts, members = np.zeros(SHARD_WIDTH + 1, dtype=np.int32), np.zeros(1, dtype=kind)
+        member_kernels.turn_round(positions, bounds, codes, starts, members)
+        arrays = (read_only(starts), read_only(members), positions)
+        member_kernels.count_members(*arrays, codes.copy())

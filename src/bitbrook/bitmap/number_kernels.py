@@ -8,7 +8,7 @@ instructions: 1 M numbers take 60 us to compare and 130 us to sum, whatever thei
 
 import numpy as np
 
-from bitbrook.bitmap.word_kernels import compiled
+from bitbrook.bitmap.word_kernels import compiled, popcount
 
 
 @compiled
@@ -47,6 +47,36 @@ def sum_in_words(numbers, words):  # type: ignore[no-untyped-def]
         mask = -np.int64((words[slot >> 6] >> np.uint64(slot & 63)) & np.uint64(1))
         total += np.int64(numbers[slot]) & mask
     return total
+
+
+@compiled
+def sum_in_range(numbers, unsigned, low, span, words):  # type: ignore[no-untyped-def]
+    """Return sum and count of the selected numbers in a range; the caller knows that they fit.
+
+    `unsigned`, `low`, `span`: as `words_in_range` takes them. One pass where that and `sum_in_words`
+    would be two, which counts once a vector is larger than the caches.
+    """
+    total = np.int64(0)
+    count = np.int64(0)
+    whole = len(numbers) >> 6
+    for i in range(whole):
+        word = np.uint64(0)
+        for bit in range(64):
+            is_in = unsigned.dtype.type(unsigned[i * 64 + bit] - low) <= span
+            word |= np.uint64(is_in) << np.uint64(bit)
+        word &= words[i]
+        if word == 0:
+            continue
+        count += popcount(word)
+        for bit in range(64):
+            mask = -np.int64((word >> np.uint64(bit)) & np.uint64(1))
+            total += np.int64(numbers[i * 64 + bit]) & mask
+    for slot in range(whole * 64, len(numbers)):
+        is_selected = (words[slot >> 6] >> np.uint64(slot & 63)) & np.uint64(1) != 0
+        if is_selected and unsigned.dtype.type(unsigned[slot] - low) <= span:
+            total += np.int64(numbers[slot])
+            count += 1
+    return total, count
 
 
 @compiled

@@ -50,28 +50,24 @@ def moves_of_row(positions, before, after, code):  # type: ignore[no-untyped-def
 
 @_compiled
 def net_moves(positions, before, after, scratch):  # type: ignore[no-untyped-def]
-    """Return what the moves come to, as pairs (code << 20 | position, uint64[]): left, entered.
+    """Return what the moves come to, as integers (uint64[]) that sort by row, then by what it is.
 
-    A pair may be there twice. `scratch`: uint32, longer than the highest position, of any content.
+    Each is code << 21 | has_entered << 20 | position, and may be there twice. `scratch`: uint32,
+    longer than the highest position, of any content.
     """
     for i in range(len(positions)):
         scratch[positions[i]] = after[i]
-    left = np.empty(2 * len(positions), dtype=np.uint64)
-    entered = np.empty(len(positions), dtype=np.uint64)
-    left_count, entered_count = 0, 0
+    net = np.empty(2 * len(positions), dtype=np.uint64)
+    count = 0
     for i in range(len(positions)):
         position = np.uint64(positions[i])
         now = scratch[positions[i]]
         if before[i] != now and before[i] != NO_ROW:
-            left[left_count] = np.uint64(before[i]) << np.uint64(POSITION_BITS) | position
-            left_count += 1
-        if after[i] == NO_ROW:
-            continue
-        pair = np.uint64(after[i]) << np.uint64(POSITION_BITS) | position
-        if after[i] == now:
-            entered[entered_count] = pair
-            entered_count += 1
-        else:
-            left[left_count] = pair
-            left_count += 1
-    return left[:left_count], entered[:entered_count]
+            net[count] = np.uint64(before[i]) << np.uint64(POSITION_BITS + 1) | position
+            count += 1
+        if after[i] != NO_ROW:
+            has_entered = np.uint64(after[i] == now)
+            row = np.uint64(after[i]) << np.uint64(1) | has_entered
+            net[count] = row << np.uint64(POSITION_BITS) | position
+            count += 1
+    return net[:count]

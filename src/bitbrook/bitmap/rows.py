@@ -12,6 +12,7 @@ size of its bytes (uint32 each, three columns), then the bitmaps in CRoaring's p
 """
 
 import itertools
+import threading
 from typing import Self, TypeVar
 
 import numpy as np
@@ -33,11 +34,18 @@ SCATTERED_MAX = 4
 RUNS_COUNT_MIN = 4096
 """Rows of at least this many positions are stored in runs where that is shorter."""
 
-ROW_BYTES = 160
+ROW_BYTES = 110
 """Measured bytes of a row's BitMap object beside its containers."""
 
-CONTAINER_BYTES = 48
+CONTAINER_BYTES = 80
 """Measured bytes of a container beside what it contains."""
+
+SLOT_BYTES = 100
+"""Bytes that a row's entries in the dictionary and the list of slots take."""
+
+
+# Readers thaw rows too. One lock for all: it is held for microseconds, and once a row.
+_thawing = threading.Lock()
 
 
 class Rows:
@@ -50,36 +58,38 @@ class Rows:
         self._bitmaps: list[BitMap | None] = []
         self._ascending: npt.NDArray[np.int64] | None = None
         # The first slots are those of stored rows, whose bytes are [bounds[slot], bounds[slot+1]).
+        self._frozen_count = 0
         self._stored = memoryview(b"")
         self._stored_bounds = np.zeros(1, dtype=np.int64)
 
     def add(self, codes: Codes, positions: Positions) -> int:
         """Give each position (uint32[n]) the row of its code (uint32[n]); return the new bits."""
-        row_codes, ordered = _by_row(codes, positions)
+        row_codes, bounds, ordered = _by_row(codes, positions)
         slots, sizes = self._slots_of(row_codes), []
-        for slot, row_positions in zip(slots, ordered, strict=True):
+        for slot, (start, stop) in zip(slots, itertools.pairwise(bounds), strict=True):
             bitmap = self._bitmaps[slot]
             if bitmap is None:
                 bitmap = self._thaw(slot)
-            bitmap.update(row_positions)
+            bitmap.update(ordered[start:stop])
             sizes.append(len(bitmap))
         return self._count_again(slots, sizes)
 
     def remove(self, codes: Codes, positions: Positions) -> int:
         """Take the rows (uint32[n]) from the positions (uint32[n]); return the bits removed."""
         slots, sizes = [], []
-        for code, row_positions in zip(*_by_row(codes, positions), strict=True):
+        row_codes, bounds, ordered = _by_row(codes, positions)
+        for code, (start, stop) in zip(row_codes, itertools.pairwise(bounds), strict=True):
             slot = self._slots.get(code)
             if slot is None:
                 continue
             bitmap = self._bitmaps[slot]
             if bitmap is None:
                 bitmap = self._thaw(slot)
-            if len(row_positions) <= SCATTERED_MAX:
-                for position in row_positions:
+            if stop - start <= SCATTERED_MAX:
+                for position in ordered[start:stop]:
                     bitmap.discard(position)
             else:
-                bitmap.difference_update(BitMap(row_positions))
+                bitmap.difference_update(BitMap(ordered[start:stop]))
             slots.append(slot)
             sizes.append(len(bitmap))
         return -self._count_again(slots, sizes)
@@ -139,7 +149,7 @@ class Rows:
     def size_bytes(self) -> int:
         """Bytes of memory held, close to what the allocator gave for them."""
         kept = [bitmap for bitmap in self._bitmaps if bitmap is not None]
-        slots_bytes = self._codes.nbytes + self._counts.nbytes + 100 * len(self._bitmaps)
+        slots_bytes = self._codes.nbytes + self._counts.nbytes + SLOT_BYTES * len(self._bitmaps)
         return sum(map(_size_bytes, kept)) + self._stored.nbytes + slots_bytes
 
     def to_bytes(self) -> bytes:
@@ -164,7 +174,7 @@ class Rows:
         rows = cls()
         rows._codes, rows._counts = codes.astype(np.uint32), counts.astype(np.int64)
         rows._slots = dict(zip(codes.tolist(), range(count), strict=True))
-        rows._bitmaps = [None] * count
+        rows._bitmaps, rows._frozen_count = [None] * count, count
         rows._stored = body[LENGTH_BYTES + columns.nbytes :]
         rows._stored_bounds = np.zeros(count + 1, dtype=np.int64)
         np.cumsum(sizes, out=rows._stored_bounds[1:])
@@ -190,9 +200,15 @@ class Rows:
         return [self._slots[code] for code in codes]
 
     def _thaw(self, slot: int) -> BitMap:
-        """Return the bitmap of a stored row and keep it. Readers who race here do so harmlessly."""
-        bitmap = self._bitmaps[slot] = BitMap.deserialize(bytes(self._stored_bytes(slot)))
-        return bitmap
+        """Return a stored row's bitmap and keep it; after the last one the bytes are let go."""
+        with _thawing:
+            bitmap = self._bitmaps[slot]
+            if bitmap is None:
+                bitmap = self._bitmaps[slot] = BitMap.deserialize(bytes(self._stored_bytes(slot)))
+                self._frozen_count -= 1
+                if self._frozen_count == 0:
+                    self._stored = memoryview(b"")
+            return bitmap
 
     def _stored_bytes(self, slot: int) -> memoryview:
         return self._stored[self._stored_bounds[slot] : self._stored_bounds[slot + 1]]
@@ -217,28 +233,24 @@ class Rows:
         return grown
 
 
-def by_row(pairs: npt.NDArray[np.uint64]) -> tuple[list[int], list[memoryview]]:
-    """Return the distinct codes of pairs (code << 20 | position), and each one's positions.
+def _by_row(codes: Codes, positions: Positions) -> tuple[list[int], list[int], memoryview]:
+    """Return the distinct codes and positions ordered by code; each row's lie between two bounds.
 
-    The pairs are sorted in place; the positions (uint32) are in a form that CRoaring takes at once.
+    The positions (uint32) are in a form that CRoaring takes at once.
     """
-    if len(pairs) == 0:
-        return [], []
-    pairs.sort()
-    codes = (pairs >> np.uint64(POSITION_BITS)).astype(np.uint32)
-    positions = (pairs & np.uint64(POSITION_MASK)).astype(np.uint32).data
-    starts = np.flatnonzero(codes[1:] != codes[:-1]) + 1
-    bounds = [0, *starts.tolist(), len(codes)]
-    row_codes = [int(codes[0]), *codes[starts].tolist()]
-    return row_codes, [positions[start:stop] for start, stop in itertools.pairwise(bounds)]
-
-
-def _by_row(codes: Codes, positions: Positions) -> tuple[list[int], list[memoryview]]:
-    """Return the distinct codes, and each one's positions."""
-    if len(codes) and bool(np.all(codes == codes[0])):
-        return [int(codes[0])], [np.ascontiguousarray(positions, dtype=np.uint32).data]
+    if len(codes) == 0:
+        return [], [0], memoryview(b"")
+    if bool(np.all(codes == codes[0])):
+        only = np.ascontiguousarray(positions, dtype=np.uint32)
+        return [int(codes[0])], [0, len(codes)], only.data
     # One integer a pair sorts several times faster than an argsort of the codes.
-    return by_row((codes.astype(np.uint64) << np.uint64(POSITION_BITS)) | positions)
+    pairs = (codes.astype(np.uint64) << np.uint64(POSITION_BITS)) | positions
+    pairs.sort()
+    ordered_codes = (pairs >> np.uint64(POSITION_BITS)).astype(np.uint32)
+    ordered = (pairs & np.uint64(POSITION_MASK)).astype(np.uint32)
+    starts = np.flatnonzero(ordered_codes[1:] != ordered_codes[:-1]) + 1
+    row_codes = [int(ordered_codes[0]), *ordered_codes[starts].tolist()]
+    return row_codes, [0, *starts.tolist(), len(codes)], ordered.data
 
 
 def _grown(array: npt.NDArray[Scalar], capacity: int) -> npt.NDArray[Scalar]:

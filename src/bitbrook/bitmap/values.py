@@ -32,6 +32,10 @@ from bitbrook.bitmap.value_kernels import (
 
 POSITIONS_MAX = 1 << 20
 WORD_BITS = 64
+LIMITS = {
+    np.dtype(vector_type): (int(np.iinfo(vector_type).min), int(np.iinfo(vector_type).max))
+    for vector_type in value_kernels.VECTOR_TYPES
+}
 HEADER = struct.Struct("<5q24x")
 
 
@@ -164,11 +168,13 @@ class Values:
     def _make_room(self, length: int, low: int, high: int) -> None:
         """Make the vector long enough, and its integers wide enough, for what is to be put."""
         if self._high >= self._low:
+            if length <= self._length and self._low <= low and high <= self._high:
+                return
             low, high = min(low, self._low), max(high, self._high)
         self._low, self._high = low, high
         vector_type = self._vector.dtype
-        limits = np.iinfo(vector_type)
-        if low < limits.min or high > limits.max:
+        least, greatest = LIMITS[vector_type]
+        if low < least or high > greatest:
             vector_type = np.dtype(_narrowest(low, high, is_code=self.is_code))
         self._length = max(self._length, length)
         capacity = len(self._vector)
@@ -190,7 +196,7 @@ class Values:
 def _narrowest(low: int, high: int, *, is_code: bool) -> type[np.integer[Any]]:
     """Return the smallest type that holds both."""
     for vector_type in CODE_TYPES if is_code else NUMBER_TYPES:
-        limits = np.iinfo(vector_type)
-        if limits.min <= low and high <= limits.max:
+        least, greatest = LIMITS[np.dtype(vector_type)]
+        if least <= low and high <= greatest:
             return vector_type
     raise AssertionError(f"{low} to {high} fit no vector of values (is_code={is_code})")

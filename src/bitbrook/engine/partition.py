@@ -30,6 +30,21 @@ class Partition:
         self.applied_sequence = 0
         self.alter(schema)
 
+    @property
+    def loaded_sequence(self) -> int:
+        """The last batch that something here, as read from a snapshot, contains already."""
+        return max(
+            (
+                sequence
+                for shard in self.shards.values()
+                for sequence in (
+                    shard.loaded_sequence,
+                    *(field.loaded_sequence for field in shard.fields.values()),
+                )
+            ),
+            default=0,
+        )
+
     def alter(self, schema: TableSchema) -> None:
         """Take over a new schema: what dropped fields held goes, added fields are empty."""
         self.schema = schema
@@ -54,12 +69,13 @@ class Partition:
             for view in expired_views(shard.fields[field.id].views, field.ttl_s, now_s)
         ]
 
-    def apply(self, sequence: int, batch: Batch) -> list[int]:
+    def apply(self, sequence: int, batch: Batch, *, first: int | None = None) -> list[int]:
         """Apply the next batch; return how many values each of its operations changed.
 
         DELETE counts records. REPLACE counts the values it leaves, not those it empties first.
+        `first`: the batch stands for all from `first` to `sequence`, as a replay gathers them.
         """
-        assert sequence == self.applied_sequence + 1, (
+        assert (sequence if first is None else first) == self.applied_sequence + 1, (
             f"batch {sequence} does not follow batch {self.applied_sequence}"
         )
         upsert = Upsert(self.schema, self.shards, self.dictionaries, self.keys, sequence)

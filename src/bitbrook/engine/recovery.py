@@ -1,14 +1,17 @@
 """Recovery: a partition as its snapshot and its log left it.
 
 The manifest names the blocks, the log has every batch beyond the manifest's sequence, and batches
-are applied by the code that applied them first. What is stored must fit together without a gap:
-sequences follow each other, dictionaries continue each other, and no shard contains a batch that
-the log has lost. Where it does not fit nothing is guessed; the error names the place.
+are applied by the code that applied them first, small ones together. What is stored must fit
+together without a gap: sequences follow each other, dictionaries continue each other, and no shard
+contains a batch that the log has lost. Where it does not fit nothing is guessed; the error names
+the place.
 """
 
 from dataclasses import dataclass
 
-from bitbrook.engine.batch import decode_batch
+import pyarrow as pa
+
+from bitbrook.engine.batch import Batch, Operation, OperationKind, decode_batch
 from bitbrook.engine.keys_block import Keys, decode_keys
 from bitbrook.engine.manifest import KeysBlock, Manifest, decode_manifest
 from bitbrook.engine.partition import Partition
@@ -18,6 +21,7 @@ from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, LogExtent
 from bitbrook.stores.snapshots import SnapshotStore
 
+RUN_RECORDS_MAX = 65_536
 REMEDY = "restore the data directory from a backup"
 
 
@@ -80,17 +84,7 @@ def _recover_partition(
     _load_snapshot(partition, manifest, snapshots)
     if extent is not None:
         _replay(partition, name, log)
-    last_contained = max(
-        (
-            sequence
-            for shard in partition.shards.values()
-            for sequence in (
-                shard.loaded_sequence,
-                *(field.loaded_sequence for field in shard.fields.values()),
-            )
-        ),
-        default=0,
-    )
+    last_contained = partition.loaded_sequence
     if last_contained > partition.applied_sequence:
         raise Damaged(
             f"the log of partition {name} ends with batch {partition.applied_sequence}, but its "
@@ -120,16 +114,66 @@ def _load_keys(
 
 
 def _replay(partition: Partition, name: str, log: Log) -> None:
+    run = _Run(partition, name)
     for entry in log.read(name, after=partition.applied_sequence):
-        expected = partition.applied_sequence + 1
-        if entry.sequence != expected:
+        if entry.sequence != run.last + 1:
             raise Damaged(
-                f"the log of partition {name} lacks batch {expected}: {entry.sequence} follows "
-                f"{expected - 1}; {REMEDY}"
+                f"the log of partition {name} lacks batch {run.last + 1}: {entry.sequence} follows "
+                f"{run.last}; {REMEDY}"
             )
         where = f"batch {entry.sequence} in the log of partition {name}"
-        batch = decode_batch(entry.body, partition.schema, where=where)
+        run.add(entry.sequence, decode_batch(entry.body, partition.schema, where=where))
+    run.apply()
+
+
+class _Run:
+    """Batches of a log that follow each other and are applied together, when that is the same.
+
+    Small upserts of the same fields, none of which a shard contains already, leave what one upsert
+    of all their records leaves, and that takes a fraction of the time.
+    """
+
+    def __init__(self, partition: Partition, name: str) -> None:
+        self.last = partition.applied_sequence
+        self._partition = partition
+        self._name = name
+        self._contained = partition.loaded_sequence
+        self._operations: list[Operation] = []
+
+    def add(self, sequence: int, batch: Batch) -> None:
+        """Take the next batch, and apply those before it if it cannot go with them."""
+        if not self._may_join(batch):
+            self.apply()
+        self.last = sequence
+        self._operations += batch.operations
+        is_upsert = [operation.kind for operation in batch.operations] == [OperationKind.UPSERT]
+        if not is_upsert or sequence <= self._contained:
+            self.apply()
+
+    def apply(self) -> None:
+        """Apply what was taken."""
+        first = self._partition.applied_sequence + 1
+        if first > self.last:
+            return
+        operations = self._operations
+        if first < self.last:
+            gathered = pa.concat_batches([operation.records for operation in operations])
+            operations = [Operation(OperationKind.UPSERT, gathered)]
         try:
-            partition.apply(entry.sequence, batch)
+            self._partition.apply(self.last, Batch(operations), first=first)
         except Exception as error:
-            raise Damaged(f"{where} cannot be applied ({error!r}); {REMEDY}") from error
+            raise Damaged(
+                f"batches {first} to {self.last} in the log of partition {self._name} cannot be "
+                f"applied ({error!r}); {REMEDY}"
+            ) from error
+        self._operations = []
+
+    def _may_join(self, batch: Batch) -> bool:
+        if not self._operations:
+            return True
+        waiting = sum(operation.records.num_rows for operation in self._operations)
+        return (
+            waiting + batch.record_count <= RUN_RECORDS_MAX
+            and [operation.kind for operation in batch.operations] == [OperationKind.UPSERT]
+            and batch.operations[0].records.schema == self._operations[0].records.schema
+        )

@@ -97,7 +97,8 @@ def decode_shard(body: memoryview, sequence: int, schema: TableSchema) -> Shard:
     fields = {field.id: field for field in schema.fields}
     shard = Shard(contents.number, applied_sequence=sequence, stored_sequence=sequence)
     for part in contents.parts:
-        part_body = body[parts_start + part.start :][: part.size_bytes]
+        # Each part in memory of its own, which is let go when the part is outgrown or thawed.
+        part_body = memoryview(bytearray(body[parts_start + part.start :][: part.size_bytes]))
         if part.kind is PartKind.EXISTS:
             shard.exists = BitMap.deserialize(bytes(part_body))
             shard.loaded_sequence = part.sequence

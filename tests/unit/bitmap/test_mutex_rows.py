@@ -73,12 +73,18 @@ def change(rows: MutexRows, model: dict[int, int], kind: str, to: dict[int, int 
                 del model[position]
 
 
-@given(st.lists(st.tuples(CHANGES, MOVES, READINGS), max_size=15), st.sampled_from([4, 16, 64]))
+@given(
+    st.lists(st.tuples(CHANGES, MOVES, READINGS), max_size=15),
+    st.sampled_from([4, 16, 64]),
+    st.sampled_from([16, 10_000]),
+)
 def test_every_reading_sees_all_moves(
-    steps: list[tuple[str, dict[int, int | None], str]], moves_max: int
+    steps: list[tuple[str, dict[int, int | None], str]], moves_max: int, moves_per_round: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mutex_rows, "MOVES_MAX", moves_max)
+        patch.setattr(mutex_rows, "MOVES_PER_ROUND", moves_per_round)
+        patch.setattr(mutex_rows, "ROWS_ASKED_MAX", 8)
         rows, model = MutexRows(), {}
         for turn, (kind, to, reading) in enumerate(steps):
             change(rows, model, kind, to)
@@ -98,16 +104,35 @@ def test_every_reading_sees_all_moves(
         assert int(rows.counts()[1].sum()) == len(model)
 
 
+def test_a_row_that_is_ahead_of_a_round_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read while a round of older moves, one row a write, has not come to it yet."""
+    monkeypatch.setattr(mutex_rows, "MOVES_MAX", 64)
+    monkeypatch.setattr(mutex_rows, "MOVES_PER_ROUND", 10_000)
+    rows, positions = MutexRows(), np.arange(64, dtype=np.uint32)
+    held = positions % 16
+    rows.move(positions, np.full(64, NO_ROW, dtype=np.uint32), held)
+    for turn in range(40):
+        position, after = turn % 64, uint32([(turn * 7) % 16])
+        rows.move(uint32([position]), held[[position]], after)
+        held[position] = after[0]
+        code = turn % 16
+        assert set(rows.row(code) or ()) == set(np.flatnonzero(held == code).tolist())
+    assert rows.counts()[1].tolist() == np.bincount(held).tolist()
+    for code in range(16):
+        assert set(rows.row(code) or ()) == set(np.flatnonzero(held == code).tolist())
+
+
 def test_a_lent_row_stays_as_it_is_while_others_are_read() -> None:
     """More rows are asked for than make their moves one by one, so all moves are made at once."""
     rows = MutexRows()
-    positions = np.arange(1000, dtype=np.uint32)
-    nowhere = np.full(1000, NO_ROW, dtype=np.uint32)
-    rows.move(positions, nowhere, positions % 50)
+    rows_count = 2 * mutex_rows.ROWS_ASKED_MAX
+    positions = np.arange(20 * rows_count, dtype=np.uint32)
+    nowhere = np.full(len(positions), NO_ROW, dtype=np.uint32)
+    rows.move(positions, nowhere, positions % rows_count)
     lent = rows.row(7)
     assert lent is not None
     before = lent.serialize()
-    assert [len(rows.row(code) or ()) for code in range(50)] == [20] * 50
+    assert [len(rows.row(code) or ()) for code in range(rows_count)] == [20] * rows_count
     assert lent.serialize() == before
     assert rows.row(7) is lent
 

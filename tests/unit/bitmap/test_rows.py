@@ -5,6 +5,7 @@ a round through the stored form at any moment, after which rows are touched in a
 """
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,20 @@ def test_a_stored_row_that_nobody_asked_for_is_stored_again_as_it_was() -> None:
     assert thawed.add(uint32([6]), uint32([9])) == 1
     again = Rows.from_bytes(memoryview(thawed.to_bytes()))
     assert_holds(again, {5: {1}, 6: {2, 9}, 7: {3}})
+
+
+def test_readers_thaw_stored_rows_together() -> None:
+    """Eight threads ask for the same 500 rows, all of them still bytes, at once."""
+    rows = Rows()
+    positions = np.arange(5_000, dtype=np.uint32)
+    rows.add(positions % 500, positions)
+    stored = rows.to_bytes()
+    for _ in range(10):
+        thawed = Rows.from_bytes(memoryview(stored))
+        with ThreadPoolExecutor(8) as pool:
+            read = list(pool.map(thawed.row, [*range(500)] * 8))
+        assert [len(row or ()) for row in read] == [10] * 4_000
+        assert thawed.to_bytes() == stored
 
 
 def test_size_grows_with_what_is_held() -> None:

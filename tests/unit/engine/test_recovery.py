@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from bitbrook.engine import recovery
+from bitbrook.engine.batch import OperationKind
+from bitbrook.engine.shard_block import encode_shard
 from bitbrook.engine.table import Table
 from bitbrook.errors import Damaged
 from bitbrook.schema.field_types import TableSchema
@@ -55,6 +58,34 @@ def test_writing_goes_on_after_the_last_sequence(stored: Any, batch_of: Any) -> 
     table = stored.start().open()
     table.submit({0: batch_of({"_id": [7], "amount": [7]})}).result(10)
     assert stored.log.extents([NAME])[NAME].last == 7
+
+
+def test_small_batches_that_are_replayed_together_leave_what_each_left(
+    home: Any, batch_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repeated ids, nulls, other columns and other kinds of write between, in runs of a few."""
+    table = home.open()
+    for number in range(40):
+        ids = [number % 7, number % 5, number % 7]
+        columns: dict[str, list[Any]] = {"_id": ids, "amount": [number, None, None]}
+        if number % 6:
+            columns |= {"species": [None, f"s{number % 4}", None], "tags": [[f"t{number}"]] * 3}
+        kind = OperationKind.CLEAR if number % 11 == 10 else OperationKind.UPSERT
+        kind = OperationKind.DELETE if number == 23 else kind
+        columns = {"_id": ids} if number == 23 else columns
+        table.submit({0: batch_of(columns, kind)}).result(10)
+        if number == 4:
+            table.checkpoint()
+
+    def state_of(table: Table) -> list[bytes]:
+        parts = encode_shard(table._partitions[0], table._partitions[0].shards[0], table._reading)
+        tail = table._partitions[0].dictionaries[3].tail(0)[0]
+        return [*parts[0], tail.tobytes()]
+
+    before = state_of(table)
+    home.stop()
+    monkeypatch.setattr(recovery, "RUN_RECORDS_MAX", 30)
+    assert state_of(home.start().open()) == before
 
 
 def test_a_table_is_rebuilt_from_the_log_alone(home: Any, batch_of: Any) -> None:

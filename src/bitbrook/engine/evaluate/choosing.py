@@ -135,7 +135,8 @@ def _by_value(
     if stop is not None:
         nulls = nulls[: stop - len(numbers)]
     values_in_order = best.values_of(ranked)
-    filler = np.zeros(len(nulls), dtype=np.int64).astype(values_in_order.dtype)
+    kind = values_in_order.dtype
+    filler = np.full(len(nulls), "" if kind == np.object_ else 0, dtype=kind)
     return Chosen(
         np.concatenate([numbers, nulls]),
         np.concatenate([values_in_order, filler]),

@@ -9,9 +9,11 @@ from bitbrook.algebra.expressions import All
 from bitbrook.algebra.partials import CountPartial, RowCountsPartial
 from bitbrook.algebra.questions import CountRecords, RowCounts
 from bitbrook.bitmap.group_kernels import count_in_words
+from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.values import Values
 from bitbrook.bitmap.word_kernels import read_only
+from bitbrook.engine.evaluate.forward import ROWS_MIN, count_by_code
 from bitbrook.engine.evaluate.reading import AnyRows, Period, Reading, rows_of
 from bitbrook.engine.evaluate.row_order import row_order
 from bitbrook.engine.evaluate.select import Selector, plan_selection
@@ -120,6 +122,11 @@ class _RowCounts:
         wanted = self._wanted(rows)
         if values is not None and _prefers_vector(len(wanted), selection):
             self._add_vector(values, selection)
+            return
+        if isinstance(rows, Rows) and len(wanted) >= ROWS_MIN:
+            counts = np.zeros(len(self.counts), dtype=np.int64)
+            count_by_code(shard, rows, selection, counts)
+            self._add_counts(counts)
             return
         self._add_rows(rows, wanted, selection)
 

@@ -129,7 +129,7 @@ class MemberKey:
 
     def members(self, shard: Shard, positions: Positions) -> Members:
         """Return the codes of records at ascending positions; one of 0 for those without a row."""
-        members = members_of(self.rows(shard), positions, codes=self.codes)
+        members = members_of(shard, self.rows(shard), positions, codes=self.codes)
         if not self.includes_null:
             return members
         counts = members.counts

@@ -278,7 +278,7 @@ class DistinctValues(MeasureState):
             return
         if field_shard.values is None:
             records, index = np.unique(positions, return_inverse=True)
-            members = members_of(rows_of(field_shard), records)
+            members = members_of(shard, rows_of(field_shard), records)
             groups = np.repeat(groups, members.counts[index])
             codes = members.of(index)
         else:

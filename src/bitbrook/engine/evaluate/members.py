@@ -6,9 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.word_kernels import Positions
+from bitbrook.engine.evaluate.forward import find_index
 from bitbrook.engine.evaluate.reading import AnyRows
+from bitbrook.engine.shard import Shard
 
 CODE_BITS = np.uint64(32)
 CODE_MASK = np.uint64((1 << 32) - 1)
@@ -42,6 +45,7 @@ class Members:
 
 
 def members_of(
+    shard: Shard,
     rows: AnyRows,
     positions: Positions,
     *,
@@ -53,7 +57,16 @@ def members_of(
     `codes` restricts to those rows. Each record's rows ascend by code or, if given, by their rank
     (`ranks[code]`, a permutation).
     """
-    found_positions, found_codes = pairs_of(rows, Selection.of_positions(positions).bitmap, codes)
+    index = find_index(shard, rows) if isinstance(rows, Rows) else None
+    if index is None:
+        selected = Selection.of_positions(positions).bitmap
+        found_positions, found_codes = pairs_of(rows, selected, codes)
+    else:
+        starts, found_codes = index.members_at(positions)
+        found_positions = np.repeat(positions, np.diff(starts))
+        if codes is not None:
+            is_asked = np.isin(found_codes, codes)
+            found_positions, found_codes = found_positions[is_asked], found_codes[is_asked]
     order = found_codes if ranks is None else ranks[found_codes]
     # One integer a pair sorts several times faster than two columns.
     pairs = (found_positions.astype(np.uint64) << CODE_BITS) | order.astype(np.uint64)

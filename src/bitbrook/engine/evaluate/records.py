@@ -159,7 +159,9 @@ def _member_column(field: FieldSchema, runs: list[_Run], reading: Reading) -> pa
     ranks = row_order(reading.dictionary(field)).ranks if runs else None
     for run in runs:
         reading.budget.check()
-        members = members_of(rows_of(run.shard.fields.get(field.id)), run.positions, ranks=ranks)
+        members = members_of(
+            run.shard, rows_of(run.shard.fields.get(field.id)), run.positions, ranks=ranks
+        )
         lengths[run.places] = members.counts
         parts.append(members.codes)
     rows = _rows_array(field, np.concatenate(parts), reading)

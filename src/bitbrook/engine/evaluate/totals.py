@@ -9,15 +9,26 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from bitbrook.algebra.expressions import All, Expression, InRange, Intersect
 from bitbrook.algebra.partials import TotalsPartial, ValueCountsPartial
 from bitbrook.algebra.questions import NumberTotals, ValueCounts
 from bitbrook.bitmap.codes import Codes
 from bitbrook.bitmap.group_kernels import count_in_words, refine_groups
-from bitbrook.bitmap.number_kernels import extremes_in_words, halves_in_words, sum_in_words
+from bitbrook.bitmap.number_kernels import (
+    extremes_in_words,
+    halves_in_words,
+    sum_in_range,
+    sum_in_words,
+)
 from bitbrook.bitmap.selection import Selection, count_words
 from bitbrook.bitmap.values import Values
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Words, read_only
-from bitbrook.engine.evaluate.ranges import as_unsigned, words_between, wrapped
+from bitbrook.engine.evaluate.ranges import (
+    as_unsigned,
+    stored_between,
+    words_between,
+    wrapped,
+)
 from bitbrook.engine.evaluate.reading import Reading, whole_words
 from bitbrook.engine.evaluate.select import Selector, plan_selection
 from bitbrook.engine.evaluate.sweep import sweep
@@ -31,11 +42,12 @@ DENSE_SPAN_MAX: Final = 1 << 21
 def number_totals(question: NumberTotals, reading: Reading) -> TotalsPartial:
     """Return the sum, count and extremes of a number field over the selected records."""
     field = reading.field(question.field)
-    selector = plan_selection(question.filter, reading)
+    narrowed, others_of = _own_range(question)
+    selector = plan_selection(others_of, reading)
     shards = [reading.shard(number) for number in selector.shards]
 
     def start() -> _Totals:
-        return _Totals(question, field, selector)
+        return _Totals(question, field, selector, narrowed)
 
     totals, *others = sweep(shards, start, reading.budget, is_heavy=True)
     for state in others:
@@ -43,9 +55,29 @@ def number_totals(question: NumberTotals, reading: Reading) -> TotalsPartial:
     return totals.partial
 
 
+def _own_range(question: NumberTotals) -> tuple[InRange | None, Expression]:
+    """Return a range of the very field that is summed, and what else the filter asks for."""
+    expression = question.filter
+    if question.wants_extremes:
+        return None, expression
+    operands = expression.operands if isinstance(expression, Intersect) else (expression,)
+    for index, operand in enumerate(operands):
+        if isinstance(operand, InRange) and operand.field == question.field:
+            others = operands[:index] + operands[index + 1 :]
+            return operand, Intersect(others) if others else All()
+    return None, expression
+
+
 class _Totals:
-    def __init__(self, question: NumberTotals, field: FieldSchema, selector: Selector) -> None:
+    def __init__(
+        self,
+        question: NumberTotals,
+        field: FieldSchema,
+        selector: Selector,
+        narrowed: InRange | None,
+    ) -> None:
         self._question = question
+        self._narrowed = narrowed
         self._field_id = field.id
         self._selector = selector
         self.partial = TotalsPartial()
@@ -56,9 +88,18 @@ class _Totals:
         if values is None:
             return
         selection = self._selector.select(shard)
+        bounds = (values.low, values.high)
+        if self._narrowed is not None:
+            within = stored_between(values, self._narrowed.low, self._narrowed.high)
+            if within is None:
+                return
+            bounds = within
         if selection.is_sparse:
             numbers, is_present = values.get(selection.positions())
-            self._add_numbers(numbers[is_present])
+            is_in = is_present & (numbers >= bounds[0]) & (numbers <= bounds[1])
+            self._add_numbers(numbers[is_in])
+        elif bounds != (values.low, values.high):
+            self._add_range(values, selected_words(selection, values), *bounds)
         else:
             self._add_words(values, selected_words(selection, values))
 
@@ -73,6 +114,22 @@ class _Totals:
             least, greatest = int(numbers.min()), int(numbers.max())
             self._meet_least(least, int(np.count_nonzero(numbers == least)))
             self._meet_greatest(greatest, int(np.count_nonzero(numbers == greatest)))
+
+    def _add_range(self, values: Values, words: Words, low: int, high: int) -> None:
+        if not self._question.wants_sum or max(-low, high) * values.count > INT64_MAX:
+            self._add_words(values, words & words_between(values, low, high))
+            return
+        unsigned = as_unsigned(values.numbers)
+        kind = unsigned.dtype.type
+        total, count = sum_in_range(
+            read_only(values.numbers),
+            unsigned,
+            wrapped(low, kind),
+            kind(high - low),
+            read_only(words),
+        )
+        self.partial.total += int(total)
+        self.partial.count += int(count)
 
     def _add_words(self, values: Values, words: Words) -> None:
         count = count_words(words)

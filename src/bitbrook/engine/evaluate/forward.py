@@ -1,0 +1,134 @@
+"""Sets with many rows turned round: of each record its rows, kept while its shard does not change.
+
+Under a filter that selects few records it is far cheaper to read their rows than to intersect every
+row with the filter. An index is made when a shard is asked about for the second time without a
+write in between, so that shards that are being written to never pay for one, and is good for as
+long as no later batch has named the shard. It costs two bytes a member and four a position.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from bitbrook.bitmap.member_kernels import count_members, count_rows_in_words, turn_round
+from bitbrook.bitmap.rows import Rows
+from bitbrook.bitmap.selection import Selection
+from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions, read_only
+from bitbrook.engine.shard import Shard
+
+ROWS_MIN: Final = 512
+"""With fewer rows, intersecting each of them costs less than an index would."""
+
+KEPT_BYTES_MAX: Final = 1 << 30
+"""Bytes of all indices of the process together; none is made that would exceed it."""
+
+
+@dataclass(slots=True, frozen=True)
+class FlatRows:
+    """Rows end to end: row `codes[i]` has `positions[bounds[i]:bounds[i + 1]]`."""
+
+    codes: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64]
+    positions: Positions
+
+
+@dataclass(slots=True, frozen=True)
+class ForwardIndex:
+    """The codes of the record at position p are `members[starts[p]:starts[p + 1]]`, ascending."""
+
+    starts: npt.NDArray[np.int32]
+    members: npt.NDArray[np.unsignedinteger[Any]]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of memory held."""
+        return self.starts.nbytes + self.members.nbytes
+
+    def members_at(
+        self, positions: Positions
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the starts (int64[n + 1]) and the codes (int64[]) of records' rows, end to end."""
+        firsts = self.starts[positions].astype(np.int64)
+        counts = self.starts[positions + np.uint32(1)] - firsts
+        starts = np.append(0, np.cumsum(counts))
+        places = np.repeat(firsts - starts[:-1], counts) + np.arange(starts[-1])
+        return starts, self.members[places].astype(np.int64)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The batch up to which a shard had come when it was asked about, and the index if made."""
+
+    sequence: int
+    index: ForwardIndex | None = None
+
+
+_kept: WeakKeyDictionary[Rows, _Kept] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def find_index(shard: Shard, rows: Rows) -> ForwardIndex | None:
+    """Return the shard's index of a field's rows if there is one that is good."""
+    kept = _kept.get(rows)
+    return kept.index if kept is not None and kept.sequence == shard.applied_sequence else None
+
+
+def count_by_code(
+    shard: Shard, rows: Rows, selection: Selection, counts: npt.NDArray[np.int64]
+) -> None:
+    """Add to `counts` (by code) how many selected records have each row of a set."""
+    index = find_index(shard, rows)
+    if index is None:
+        flat = flatten(rows)
+        if _was_asked_before(shard, rows):
+            index = _keep(shard, rows, flat)
+        else:
+            found = np.empty(len(flat.codes), dtype=np.int64)
+            words = read_only(selection.words)
+            count_rows_in_words(read_only(flat.positions), flat.bounds, words, found)
+            counts[flat.codes] += found
+            return
+    positions = read_only(selection.positions())
+    count_members(read_only(index.starts), read_only(index.members), positions, counts)
+
+
+def flatten(rows: Rows) -> FlatRows:
+    """Return all rows, ascending by code, as flat arrays."""
+    codes, counts = rows.counts()
+    bounds = np.append(0, np.cumsum(counts))
+    positions = np.empty(int(bounds[-1]), dtype=np.uint32)
+    for code, start, stop in zip(
+        codes.tolist(), bounds[:-1].tolist(), bounds[1:].tolist(), strict=True
+    ):
+        row = rows.row(code)
+        assert row is not None, "counts and rows agree"
+        positions[start:stop] = row.to_array()
+    return FlatRows(codes.astype(np.int64), bounds, positions)
+
+
+def _was_asked_before(shard: Shard, rows: Rows) -> bool:
+    """Note that the shard is asked about; return whether it was, as it is now."""
+    with _lock:
+        kept = _kept.get(rows)
+        if kept is not None and kept.sequence == shard.applied_sequence:
+            return True
+        _kept[rows] = _Kept(shard.applied_sequence)
+        return False
+
+
+def _keep(shard: Shard, rows: Rows, flat: FlatRows) -> ForwardIndex:
+    """Return the index of flat rows, kept for the next question unless too much is kept."""
+    kind = np.uint16 if flat.codes[-1] < 1 << 16 else np.uint32
+    index = ForwardIndex(
+        np.zeros(SHARD_WIDTH + 1, dtype=np.int32), np.empty(len(flat.positions), dtype=kind)
+    )
+    turn_round(read_only(flat.positions), flat.bounds, flat.codes, index.starts, index.members)
+    with _lock:
+        held = sum(kept.index.size_bytes for kept in _kept.values() if kept.index is not None)
+        if held + index.size_bytes <= KEPT_BYTES_MAX:
+            _kept[rows] = _Kept(shard.applied_sequence, index)
+    return index
