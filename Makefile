@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCALE ?= 1e7
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart serve test test-fast lint types fmt bench lock clean
+.PHONY: help setup debian quickstart serve test test-fast lint types fmt bench lock clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,13 +28,19 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp
 
 setup: $(VENV)/dev.stamp ## create .venv with everything that development needs
 
+debian: ## install what tests need of Debian's packages, where that may be done
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y postgresql; \
+	else echo "without PostgreSQL (apt-get install postgresql) its tests are skipped"; fi
+
 quickstart: $(VENV)/run.stamp ## install, start the server, run the whole quickstart on the iris records
 	@$(BIN)/bitbrook quickstart $(QUICKSTART_FLAGS)
 
 serve: $(VENV)/run.stamp ## start the server on ./bitbrook-data
 	@$(BIN)/bitbrook serve
 
-test: setup lint types ## lint, types and every test
+test: setup debian lint types ## lint, types and every test
 	$(BIN)/python -m pytest
 
 test-fast: setup ## the unit and model tests alone
