@@ -15,6 +15,7 @@
       Conflict                    409  the thing exists, is in use, or is in another state
       LimitExceeded               413  a size or count above what is configured
         QuotaExceeded             429  an organisation's or deployment's allowance is used up
+        ShapeExceeded             507  a deployment's tables fill its shape; nothing was applied
       Overloaded                  503  try again later; nothing was applied
         Stopping                  503  the server drains; nothing was applied
         Fenced                    503  another process writes this partition; nothing was applied
@@ -158,6 +159,13 @@ class QuotaExceeded(LimitExceeded):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.allowed_per_s = allowed_per_s
+
+
+class ShapeExceeded(LimitExceeded):
+    """A deployment's tables hold more than the memory of its shape; nothing was applied."""
+
+    code = "ShapeExceeded"
+    status = 507
 
 
 class Overloaded(BitbrookError):

@@ -1,12 +1,16 @@
 """Request bodies as bytes: bounded in themselves, and bounded in sum.
 
 A body counts against the sum as it arrives, so that neither many clients nor slow ones can fill
-the memory. What the bytes mean is for others to say.
+the memory; so does what it unfolds into, and the answer to it until it is sent. What the bytes mean
+is for others to say.
 """
 
+import asyncio
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from litestar.types import Receive, Scope
 
@@ -15,6 +19,9 @@ from bitbrook.errors import Cancelled, InvalidBody, LimitExceeded, Overloaded
 CONTROL_BODY_BYTES_MAX = 2 << 20
 """Bytes of a body that is no records: the largest source's schema has a fraction of that."""
 
+SILENCE_S_MAX = 30.0
+"""Seconds without a byte after which an unfinished body is given up."""
+
 
 @dataclass(slots=True)
 class BodyMemory:
@@ -22,6 +29,7 @@ class BodyMemory:
 
     bytes_max: int
     held_bytes: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def holding(self) -> Iterator["HeldBody"]:
@@ -30,7 +38,8 @@ class BodyMemory:
         try:
             yield held
         finally:
-            self.held_bytes -= held.counted_bytes
+            with self.lock:
+                self.held_bytes -= held.counted_bytes
 
 
 @dataclass(slots=True)
@@ -42,18 +51,26 @@ class HeldBody:
     chunks: list[bytes] = field(default_factory=list)
 
     def count(self, size_bytes: int) -> None:
-        """Count bytes that are about to be held.
+        """Count bytes that are about to be held, on any thread.
 
         Raises:
             Overloaded: all requests together would hold too much.
         """
         memory = self.memory
-        if memory.held_bytes + size_bytes > memory.bytes_max:
-            raise Overloaded(
-                f"request bodies hold {memory.held_bytes:,} bytes already; try again later"
-            )
-        memory.held_bytes += size_bytes
-        self.counted_bytes += size_bytes
+        with memory.lock:
+            if memory.held_bytes + size_bytes > memory.bytes_max:
+                raise Overloaded(
+                    f"request bodies hold {memory.held_bytes:,} bytes already; nothing was "
+                    "applied; try again later"
+                )
+            memory.held_bytes += size_bytes
+            self.counted_bytes += size_bytes
+
+    def count_answer(self, size_bytes: int) -> None:
+        """Count bytes of an answer, which is too late to refuse; others wait for it instead."""
+        with self.memory.lock:
+            self.memory.held_bytes += size_bytes
+            self.counted_bytes += size_bytes
 
     async def read(self, scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
         """Return the whole body as it was sent.
@@ -61,6 +78,7 @@ class HeldBody:
         Raises:
             LimitExceeded: it is longer than `bytes_max`.
             Overloaded: all requests together would hold too much.
+            InvalidBody: its client has sent nothing for too long.
             Cancelled: the client went away before it had sent everything.
         """
         declared = header(scope, b"content-length")
@@ -68,10 +86,10 @@ class HeldBody:
             raise too_large(int(declared), bytes_max)
         size_bytes = 0
         while True:
-            message = await receive()
+            message = await _in_time(receive)
             if message["type"] == "http.disconnect":
                 raise Cancelled("the client went away before its request was whole")
-            chunk: bytes = message.get("body", b"")  # type: ignore[assignment]
+            chunk: bytes = message.get("body", b"")
             if chunk:
                 size_bytes += len(chunk)
                 if size_bytes > bytes_max:
@@ -82,6 +100,15 @@ class HeldBody:
                 break
         chunks, self.chunks = self.chunks, []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _in_time(receive: Receive) -> Any:
+    try:
+        async with asyncio.timeout(SILENCE_S_MAX):
+            return await receive()
+    except TimeoutError:
+        message = f"the body is not whole and nothing came for {SILENCE_S_MAX:g} s; send it again"
+        raise InvalidBody(message) from None
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

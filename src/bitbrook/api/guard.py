@@ -40,10 +40,11 @@ class Guard:
             "no credentials; send Authorization: Bearer <IdToken> or X-API-Key: <key>"
         )
 
-    def admit(
+    async def admit(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """Let a request through to its route, with its caller, unless the route is open."""
+        # On the event loop: who calls is in memory, and a signature is checked once a token.
         if not handler.opt.get("is_open"):
             state_of(connection.scope)["caller"] = self.caller(connection.scope)
 

@@ -5,7 +5,6 @@ the same words; everything else is a bare 500 with a request id and goes to the 
 and no path leaves the server.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -95,26 +94,38 @@ def unreadable_body(fault: BaseException) -> InvalidBody:
 
 
 def _deliberate(error: BitbrookError) -> Problem:
-    headers: dict[str, str] = {}
-    if isinstance(error, Overloaded | QuotaExceeded):
-        headers["retry-after"] = str(getattr(error, "retry_after_s", 1))
-    if isinstance(error, NotAuthenticated):
-        headers["www-authenticate"] = "Bearer"
-    headers |= _extra_headers(error)
     message = error.message
     if isinstance(error, Damaged | AlreadyRunning | OutcomeUnknown):
         # These name files of the server, which are its operator's to know.
         _log.error("request failed", code=error.code, message=error.message)
         message = _INTERNAL
     return Problem(
-        error.status, error.code, message, field=error.field, details=error.details, headers=headers
+        error.status,
+        error.code,
+        message,
+        field=error.field,
+        details=error.details,
+        headers=_headers(error),
     )
 
 
-def _extra_headers(error: BitbrookError) -> Mapping[str, str]:
-    """Return the headers an error brings along, such as the RateLimit-* of a source."""
-    headers: Mapping[str, str] = getattr(error, "headers", {})
-    return headers
+def _headers(error: BitbrookError) -> dict[str, str]:
+    match error:
+        case NotAuthenticated():
+            return {"www-authenticate": "Bearer"}
+        case Overloaded():
+            return {"retry-after": str(error.retry_after_s)}
+        case QuotaExceeded(retry_after_s=wait_s) if wait_s:
+            headers = {"retry-after": str(wait_s)}
+            if error.allowed_per_s:
+                headers |= {
+                    "ratelimit-limit": str(error.allowed_per_s),
+                    "ratelimit-remaining": "0",
+                    "ratelimit-reset": str(wait_s),
+                }
+            return headers
+        case _:
+            return {}
 
 
 def _framework(error: HTTPException) -> Problem:

@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.api.bodies import BodyMemory, decode_text, text_header
-from bitbrook.api.formats import Format, asked_format, encode_table
+from bitbrook.api.formats import Format, asked_format, encode_answer
 from bitbrook.api.guard import Guard
 from bitbrook.api.problems import unreadable_body
 from bitbrook.api.tracing import respond
@@ -26,10 +26,15 @@ from bitbrook.auth.policy import Caller
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.control.database import ControlDatabase
 from bitbrook.control.queries import Queries
-from bitbrook.errors import BitbrookError, InvalidBody
+from bitbrook.errors import BitbrookError, Cancelled, InvalidBody
 from bitbrook.query.pql import run_pql
+from bitbrook.query.results.sql_json import check_size, encode_error
+from bitbrook.query.sql import run_sql
 from bitbrook.sources.compression import decompress
 from bitbrook.telemetry.metrics import count_statement
+
+WATCH_AFTER_S = 0.02
+"""Seconds after which a statement's client is watched."""
 
 _OWN_FAILURES = frozenset({400, 404, 409, 413, 422, 501})
 """Statuses of errors that are the statement's own; no right, no time and no luck are not."""
@@ -102,30 +107,25 @@ class QueryRoutes:
         deployment_id: str,
         form: BodyForm,
     ) -> None:
-        visit = _Visit()
+        # Before the body: nobody unknown can make the server hold one.
+        caller = self._guard.caller(scope)
+        visit = _Visit(scope, caller, deployment_id)
         with self._memory.holding() as held:
             body = await held.read(scope, receive, bytes_max=self._body_bytes_max)
-            work = self._workers.start(self._answer, scope, deployment_id, body, form, visit)
+            work = self._workers.start(self._answer, visit, body, form)
             del body
             answer = await _finish_unless_left(work, visit, receive)
         await respond(
             send, answer.body, status=answer.status, content_type=answer.content_type.encode()
         )
 
-    def _answer(
-        self,
-        scope: Scope,
-        deployment_id: str,
-        body: bytes,
-        form: BodyForm,
-        visit: "_Visit",
-    ) -> Answer:
+    def _answer(self, visit: "_Visit", body: bytes, form: BodyForm) -> Answer:
         """Return the answer to one request; on a worker thread."""
-        caller = self._guard.caller(scope)
-        encoding = text_header(scope, b"content-encoding")
+        visit.check()
+        encoding = text_header(visit.scope, b"content-encoding")
         language, text = form.read(decompress(body, encoding, self._body_bytes_max))
-        database = self._database(caller, deployment_id)
-        asked = asked_format(text_header(scope, b"accept"))
+        database = self._database(visit.caller, visit.deployment_id)
+        asked = asked_format(text_header(visit.scope, b"accept"))
         started_s = SYSTEM_CLOCK.monotonic_s()
         outcome = "success"
         try:
@@ -147,11 +147,19 @@ class QueryRoutes:
 
 
 class _Visit:
-    """Whether the client still waits, as its statement's budget learns it."""
+    """One request: who asks what, and whether they still wait, as a budget learns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope, caller: Caller, deployment_id: str) -> None:
+        self.scope = scope
+        self.caller = caller
+        self.deployment_id = deployment_id
         self._budget: Budget | None = None
         self._has_left = False
+
+    def check(self) -> None:
+        """Return if the client still waits, else raise Cancelled."""
+        if self._has_left:
+            raise Cancelled("the client went away before its statement began")
 
     def watch(self, budget: Budget) -> None:
         """Have this budget cancelled when the client leaves, or now if it has left."""
@@ -174,11 +182,16 @@ async def _finish_unless_left(work: Future[Answer], visit: _Visit, receive: Rece
             pass
         visit.leave()
 
-    watcher = asyncio.ensure_future(watch())
+    # Most statements are done before it pays to look whether their client is still there.
+    watchers: list[asyncio.Task[None]] = []
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(WATCH_AFTER_S, lambda: watchers.append(loop.create_task(watch())))
     try:
         return await asyncio.wrap_future(work)
     finally:
-        watcher.cancel()
+        timer.cancel()
+        for watcher in watchers:
+            watcher.cancel()
         # Also when it is the server that gives up: it has drained long enough.
         visit.leave()
 
@@ -189,19 +202,15 @@ def _run(
     if language is Language.PQL:
         return Answer(200, Format.JSON, run_pql(text, database, budget))
     started_s = SYSTEM_CLOCK.monotonic_s()
-    from bitbrook.query.sql import encode_json, run_sql
-
     answer = run_sql(text, database, budget)
-    if form is not Format.JSON and answer.table is not None:
-        return Answer(200, form, encode_table(answer.table, form))
-    return Answer(200, Format.JSON, encode_json(answer, _elapsed_us(started_s)))
+    encoded = encode_answer(answer, form, _elapsed_us(started_s))
+    check_size(len(encoded), budget.answer_bytes_max)
+    return Answer(200, form, encoded)
 
 
 def _failure(language: Language, error: BitbrookError, elapsed_us: int, form: BodyForm) -> Answer:
     if language is Language.PQL:
         return Answer(400, Format.JSON, msgspec.json.encode({"error": error.message}))
-    from bitbrook.query.sql import encode_error
-
     return Answer(form.failure_status, Format.JSON, encode_error(error.message, elapsed_us))
 
 

@@ -15,6 +15,8 @@ from litestar.types import ASGIApp
 from bitbrook.errors import AlreadyRunning
 
 BACKLOG = 2_048
+KEEP_ALIVE_S = 75
+"""Seconds that an idle connection is kept: longer than clients and proxies keep theirs."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -55,6 +57,7 @@ def serve_until_stopped(
         log_level="warning",
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(drain_timeout_s)),
     )
     _Server(config, when_ready).run(sockets=[listener])

@@ -1,5 +1,7 @@
 """The outermost layer: every request gets an id, an answer whatever happens, and is counted."""
 
+import asyncio
+import logging
 from typing import Any
 
 import structlog
@@ -9,12 +11,15 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from bitbrook.api.bodies import header
 from bitbrook.api.problems import JSON, problem_of
 from bitbrook.clock import SYSTEM_CLOCK
+from bitbrook.errors import Overloaded
 from bitbrook.telemetry.metrics import count_request
 from bitbrook.telemetry.requests import request_id_from, serving
 
 UNMATCHED = "unmatched"
+_GIVEN_UP = "the server stops and could not wait for this; a write may or may not have been applied"
 
 _log = structlog.get_logger("bitbrook.api")
+_standard_log = logging.getLogger("bitbrook.api")
 
 
 class Traced:
@@ -48,8 +53,10 @@ class Traced:
             # The last place that can still answer, so it answers whatever it is.
             try:
                 await self._app(scope, receive, send_with_id)
-            except Exception as error:
-                problem = problem_of(error)
+            except (Exception, asyncio.CancelledError) as error:
+                # Only a server that has drained long enough cancels a request.
+                is_given_up = isinstance(error, asyncio.CancelledError)
+                problem = problem_of(Overloaded(_GIVEN_UP) if is_given_up else error)
                 if status == 0:
                     await respond(
                         send_with_id,
@@ -59,8 +66,14 @@ class Traced:
                     )
             duration_s = SYSTEM_CLOCK.monotonic_s() - started_s
             route = str(state_of(scope).get("route") or scope.get("path_template") or UNMATCHED)
-            _log.debug("answered", method=scope["method"], route=route, status=status)
+            if _is_debugging():
+                _log.debug("answered", method=scope["method"], route=route, status=status)
             count_request(route, status, duration_s)
+
+
+def _is_debugging() -> bool:
+    # Asked of the standard logger, because structlog formats a line before it is found too slight.
+    return _standard_log.isEnabledFor(logging.DEBUG)
 
 
 def state_of(scope: Scope) -> dict[str, Any]:

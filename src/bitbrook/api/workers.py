@@ -5,10 +5,11 @@ A pool that has more work waiting than it may hold refuses more at once; nothing
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import anyio.to_thread
 
@@ -32,15 +33,13 @@ def on_thread(call: Callable[P, T]) -> Callable[P, Awaitable[T]]:
 
 
 class Workers:
-    """A pool of `threads` for one kind of work, with at most `waiting_max` calls not yet begun.
-
-    Used from the event loop alone.
-    """
+    """A pool of `threads` for one kind of work, with at most `waiting_max` calls not yet begun."""
 
     def __init__(self, kind: str, *, threads: int, waiting_max: int) -> None:
         self._kind = kind
         self._limit = threads + waiting_max
         self._pending = 0
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=kind)
 
     @property
@@ -62,26 +61,21 @@ class Workers:
         Raises:
             Overloaded: as many calls wait as may; this one was not begun.
         """
-        if self._pending >= self._limit:
-            raise Overloaded(
-                f"{self._pending:,} {self._kind} requests are under way already; try again later"
-            )
-        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._pending >= self._limit:
+                raise Overloaded(
+                    f"{self._pending:,} {self._kind} requests are under way; try again later"
+                )
+            self._pending += 1
         context = contextvars.copy_context()
         future = self._pool.submit(context.run, partial(call, *args, **kwargs))
-        self._pending += 1
-        future.add_done_callback(lambda _: _call_if_open(loop, self._finish_one))
+        future.add_done_callback(self._finish_one)
         return future
 
     def close(self) -> None:
         """Wait for what has begun and give up the rest."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _finish_one(self) -> None:
-        self._pending -= 1
-
-
-def _call_if_open(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    """Have the loop make a call, unless it was closed while the work was being done."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(call)
+    def _finish_one(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._pending -= 1

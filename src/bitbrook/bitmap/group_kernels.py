@@ -57,6 +57,21 @@ def total_in_words(groups, numbers, words, counts, sums):  # type: ignore[no-unt
 
 
 @compiled
+def extremes_in_words_by_group(groups, numbers, words, counts, least, greatest):  # type: ignore[no-untyped-def] # noqa: PLR0917
+    """Count the selected slots of each group (uint32); lower and raise its extremes."""
+    for i in range(len(words)):
+        word = words[i]
+        while word != 0:
+            slot = i * 64 + trailing_zeros(word)
+            word &= word - np.uint64(1)
+            group = groups[slot]
+            number = np.int64(numbers[slot])
+            counts[group] += 1
+            least[group] = min(least[group], number)
+            greatest[group] = max(greatest[group], number)
+
+
+@compiled
 def total_entries(groups, numbers, sums):  # type: ignore[no-untyped-def]
     """Add each entry's number (int64) to the sum of its group (int64)."""
     for entry in range(len(groups)):

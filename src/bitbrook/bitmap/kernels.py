@@ -87,6 +87,9 @@ def _warm_groups() -> None:
         group_kernels.total_in_words(
             read_only(groups), read_only(numbers), read_only(words), counts, sums
         )
+        group_kernels.extremes_in_words_by_group(
+            read_only(groups), read_only(numbers), read_only(words), counts, sums, sums
+        )
     entries = np.zeros(1, dtype=np.int64)
     group_kernels.total_entries(entries, entries, sums)
     group_kernels.extremes_of_entries(entries, entries, counts, sums)

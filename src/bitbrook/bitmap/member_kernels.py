@@ -1,7 +1,7 @@
 """Kernels over sets: rows laid end to end, and the same turned round into records' rows.
 
-Rows come flat: row i has the positions `positions[bounds[i]:bounds[i + 1]]`. A forward index has the
-rows of the record at position p in `members[starts[p]:starts[p + 1]]`.
+Rows come flat: row i has the positions `positions[bounds[i]:bounds[i + 1]]`. A forward index has
+the rows of the record at position p in `members[starts[p]:starts[p + 1]]`.
 """
 
 import numpy as np

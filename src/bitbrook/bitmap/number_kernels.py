@@ -53,8 +53,8 @@ def sum_in_words(numbers, words):  # type: ignore[no-untyped-def]
 def sum_in_range(numbers, unsigned, low, span, words):  # type: ignore[no-untyped-def]
     """Return sum and count of the selected numbers in a range; the caller knows that they fit.
 
-    `unsigned`, `low`, `span`: as `words_in_range` takes them. One pass where that and `sum_in_words`
-    would be two, which counts once a vector is larger than the caches.
+    `unsigned`, `low`, `span`: as `words_in_range` takes them. One pass where that and
+    `sum_in_words` would be two, which counts once a vector is larger than the caches.
     """
     total = np.int64(0)
     count = np.int64(0)

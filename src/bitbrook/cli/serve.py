@@ -7,13 +7,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from bitbrook.api.app import build_app
-from bitbrook.api.server import bind, serve_until_stopped
 from bitbrook.cli.options import with_settings
-from bitbrook.console.serve import PAGES
-from bitbrook.control.service import Service
 from bitbrook.errors import BitbrookError, InvalidValue
-from bitbrook.settings import Settings, load_settings
+from bitbrook.settings import load_settings
 from bitbrook.telemetry.logs import configure_logging
 
 ConfigFile = Annotated[
@@ -32,35 +28,15 @@ def serve(config: ConfigFile = None, **flags: Any) -> None:
     except InvalidValue as error:
         _fail("\n".join(error.details) or error.message, exit_code=2)
     configure_logging(settings.log_level, settings.log_format)
+    # Imported here because it takes seconds, which `--help` and `version` need not wait for.
+    from bitbrook.cli.run_server import run_server  # noqa: PLC0415
+
     try:
-        _serve(settings)
+        run_server(settings)
     except BitbrookError as error:
         _fail(error.message, exit_code=1)
     except OSError as error:
         _fail(f"{error.filename or settings.data}: {error.strerror or error}", exit_code=1)
-
-
-def _serve(settings: Settings) -> None:
-    with Service.open(settings) as service, bind(settings.host, settings.port) as listener:
-        host, port = listener.getsockname()[:2]
-        shown_host = f"[{host}]" if ":" in host else host
-
-        def when_ready() -> None:
-            print(f"bitbrook serves http://{shown_host}:{port} on {settings.data.resolve()}")
-            if service.first_password is not None:
-                print(
-                    f"Sign in as {settings.admin_email} with password {service.first_password} "
-                    "(shown this once; keep it)"
-                )
-            print(f"Browse the API at http://{shown_host}:{port}/docs; Ctrl-C stops", flush=True)
-
-        serve_until_stopped(
-            build_app(service, PAGES),
-            listener,
-            drain_timeout_s=settings.drain_timeout_s,
-            when_ready=when_ready,
-        )
-    print("bitbrook has stopped", flush=True)
 
 
 def _fail(message: str, *, exit_code: int) -> NoReturn:

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-BODY_CHARACTERS_MAX = 400
-LINES_MAX = 60
+BODY_CHARACTERS_MAX = 240
+LINE_CHARACTERS = 96
+ITEMS_MAX = 12
 _TOKENS = frozenset({"AccessToken", "IdToken", "RefreshToken"})
 
 
@@ -52,8 +53,7 @@ class Steps:
         response = self._client.request(method, path, content=content)
         answer: dict[str, Any] = response.json()
         self.say(f"   -> {response.status_code}")
-        lines = json.dumps(_readable(answer), indent=2, ensure_ascii=False)
-        for line in _folded(lines.splitlines()):
+        for line in _layout(_without_tokens(answer)):
             self.say(f"   {line}")
         if response.status_code not in expected:
             self.fail(f"{method} {path} answered {response.status_code}")
@@ -75,18 +75,34 @@ def _shortened(text: str) -> str:
     return f"{text[:BODY_CHARACTERS_MAX]} ... ({len(text):,} characters)"
 
 
-def _readable(node: Any) -> Any:
-    """Return a part of an answer with tokens cut short and small lists and objects on one line."""
+def _layout(node: Any, indent: int = 0) -> list[str]:
+    """Return an answer as lines of JSON: what fits stands on one line, long lists are cut short."""
+    whole = json.dumps(node, ensure_ascii=False)
+    if indent + len(whole) <= LINE_CHARACTERS or not isinstance(node, dict | list) or not node:
+        return [" " * indent + whole]
     if isinstance(node, dict):
-        return {
-            key: f"{value[:12]}..." if key in _TOKENS else _readable(value)
-            for key, value in node.items()
-        }
-    return [_readable(each) for each in node] if isinstance(node, list) else node
+        lines: list[str] = []
+        for key, value in node.items():
+            first, *rest = _layout(value, indent + 2)
+            lines += [f"{' ' * (indent + 2)}{json.dumps(key)}: {first.lstrip()}", *rest]
+            lines[-1] += ","
+        lines[-1] = lines[-1].removesuffix(",")
+        return [" " * indent + "{", *lines, " " * indent + "}"]
+    lines = []
+    for item in node[:ITEMS_MAX]:
+        lines += _layout(item, indent + 2)
+        lines[-1] += ","
+    lines[-1] = lines[-1].removesuffix(",")
+    if len(node) > ITEMS_MAX:
+        lines.append(f"{' ' * (indent + 2)}... ({len(node) - ITEMS_MAX:,} more)")
+    return [" " * indent + "[", *lines, " " * indent + "]"]
 
 
-def _folded(lines: list[str]) -> list[str]:
-    if len(lines) <= LINES_MAX:
-        return lines
-    left_out = len(lines) - LINES_MAX
-    return [*lines[: LINES_MAX - 2], f"  ... ({left_out:,} lines more)", *lines[-2:]]
+def _without_tokens(node: Any) -> Any:
+    """Return an answer with its tokens cut short: they are long, and secrets."""
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: f"{value[:12]}..." if key in _TOKENS else _without_tokens(value)
+        for key, value in node.items()
+    }

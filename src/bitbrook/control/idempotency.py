@@ -3,7 +3,8 @@
 A request that comes while the first of its key is under way shares its fate. What failed is
 forgotten, so that a retry may succeed. An answer is logged in one transaction with the records that
 it is about, so a restart knows exactly the keys whose records it has. Keys are kept for their time,
-at most `KEYS_MAX` of a source; beyond that the oldest are forgotten early.
+at most `KEYS_MAX` of a source and `ANSWERS_BYTES_MAX` of their answers; beyond that the oldest are
+forgotten early.
 """
 
 import threading
@@ -20,7 +21,11 @@ from bitbrook.sources.outcomes import Outcomes
 from bitbrook.stores.log import Note
 
 KEYS_MAX = 100_000
+ANSWERS_BYTES_MAX = 64 << 20
 KEY_CHARACTERS_MAX = 255
+
+_ANSWER_BYTES = 1_000  # with its key and its places in containers, measured
+_ERROR_BYTES = 250  # beside its texts
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Outcomes).decode
@@ -31,6 +36,14 @@ class Answer(NamedTuple):
 
     outcomes: Outcomes
     durable: Future[None]
+
+
+class _Kept(NamedTuple):
+    """An answer that is kept, and about how many bytes it takes."""
+
+    expires_s: float
+    answer: Answer
+    size_bytes: int
 
 
 class IdempotencyKeys:
@@ -44,10 +57,10 @@ class IdempotencyKeys:
         self._ttl_s = ttl_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict(
-            (note.key, (note.expires_s, Answer(_decode(note.body), _durable())))
-            for note in notes[-KEYS_MAX:]
-        )
+        self._answers: OrderedDict[str, _Kept] = OrderedDict()
+        self._held_bytes = 0
+        for note in notes[-KEYS_MAX:]:
+            self._keep(note.key, note.expires_s, Answer(_decode(note.body), _durable()))
 
     def note(self, key: str, outcomes: Outcomes) -> Note:
         """Return what is to be logged with the records of a key's first request."""
@@ -68,9 +81,7 @@ class IdempotencyKeys:
             known = self._find(key)
             if known is not None:
                 return known
-            self._answers[key] = (self._clock.now_s() + self._ttl_s, answer)
-            while len(self._answers) > KEYS_MAX:
-                self._answers.popitem(last=False)
+            self._keep(key, self._clock.now_s() + self._ttl_s, answer)
         answer.durable.add_done_callback(lambda done: self._forget_failed(key, answer, done))
         return answer
 
@@ -78,18 +89,36 @@ class IdempotencyKeys:
         now_s = self._clock.now_s()
         while self._answers:
             oldest = next(iter(self._answers))
-            if self._answers[oldest][0] > now_s:
+            if self._answers[oldest].expires_s > now_s:
                 break
-            del self._answers[oldest]
+            self._forget(oldest)
         known = self._answers.get(key)
-        return None if known is None else known[1]
+        return None if known is None else known.answer
+
+    def _keep(self, key: str, expires_s: float, answer: Answer) -> None:
+        kept = _Kept(expires_s, answer, _size_of(answer.outcomes))
+        self._answers[key] = kept
+        self._held_bytes += kept.size_bytes
+        while len(self._answers) > KEYS_MAX or (
+            self._held_bytes > ANSWERS_BYTES_MAX and len(self._answers) > 1
+        ):
+            self._forget(next(iter(self._answers)))
+
+    def _forget(self, key: str) -> None:
+        self._held_bytes -= self._answers.pop(key).size_bytes
 
     def _forget_failed(self, key: str, answer: Answer, done: Future[None]) -> None:
         if done.exception() is not None:
             with self._lock:
                 known = self._answers.get(key)
-                if known is not None and known[1] is answer:
-                    del self._answers[key]
+                if known is not None and known.answer is answer:
+                    self._forget(key)
+
+
+def _size_of(outcomes: Outcomes) -> int:
+    """Return about how many bytes an answer takes."""
+    texts = sum(len(error.message) + len(error.excerpt) for error in outcomes.errors)
+    return _ANSWER_BYTES + _ERROR_BYTES * len(outcomes.errors) + texts
 
 
 def _durable() -> Future[None]:

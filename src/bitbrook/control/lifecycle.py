@@ -17,10 +17,14 @@ LOGGER = get_logger(__name__)
 
 
 class Status(enum.StrEnum):
-    """The state of a deployment, a table or a source. What is DELETED is found no more."""
+    """The state of a deployment, a table or a source.
+
+    What is DELETED is found no more; only a source can be PAUSED.
+    """
 
     CREATING = "CREATING"
     RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
     UPDATING = "UPDATING"
     DELETING = "DELETING"
     DELETED = "DELETED"

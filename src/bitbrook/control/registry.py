@@ -6,7 +6,7 @@ is not found. Knows nothing of rights, engines or how things come and go.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +17,14 @@ from bitbrook.errors import NotFound, TableNotFound
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.sources.schema import SourceSchema
 from bitbrook.stores.catalogue import Catalogue
-from bitbrook.stores.catalogue_rows import DeploymentRow, FieldRow, SourceRow, TableRow, ViewRow
+from bitbrook.stores.catalogue_rows import (
+    DeploymentRow,
+    FieldRow,
+    SourceRow,
+    SourceTrafficRow,
+    TableRow,
+    ViewRow,
+)
 
 
 class TableEntry(msgspec.Struct, frozen=True):
@@ -191,7 +198,7 @@ class Registry:
     def store_table(self, entry: TableEntry, *, source: SourceRow | None = None) -> None:
         """Put a table's row and the fields it gained or lost into the catalogue, not into memory.
 
-        `source`: a source that comes with them.
+        `source`: a source that comes with them, or changes along.
         """
         before = self._tables[entry.row.id].schema.fields
         gained = [field for field in entry.schema.fields if field not in before]
@@ -201,7 +208,7 @@ class Registry:
             for field in lost:
                 rows.delete(FieldRow, table_id=entry.row.id, id=field.id)
             rows.insert(*_field_rows(entry, gained))
-            if source is not None:
+            if source is not None and not rows.update(source):
                 rows.insert(source)
 
     def note_table(self, entry: TableEntry, *, source: SourceEntry | None = None) -> None:
@@ -243,6 +250,25 @@ class Registry:
             self._sources[source_id] = changed
         return changed
 
+    def put_source(self, entry: SourceEntry) -> None:
+        """Replace the row of a source whose schema stays."""
+        with self.lock:
+            with self._catalogue.changing() as rows:
+                rows.update(entry.row)
+            self._sources[entry.row.id] = entry
+
+    def source_traffic(self) -> dict[str, bytes]:
+        """Return what the last orderly stop kept of sources' traffic, by source."""
+        with self._catalogue.reading() as rows:
+            return {row.source_id: row.body for row in rows.all(SourceTrafficRow)}
+
+    def store_source_traffic(self, bodies: Mapping[str, bytes]) -> None:
+        """Keep the traffic of these sources, as far as they exist, in place of what was kept."""
+        with self.lock, self._catalogue.changing() as rows:
+            for source_id in bodies.keys() & self._sources.keys():
+                rows.delete(SourceTrafficRow, source_id=source_id)
+                rows.insert(SourceTrafficRow(source_id=source_id, body=bodies[source_id]))
+
     def views(self, deployment_id: str) -> dict[str, str]:
         """Return the statements of a deployment's views, by name."""
         return dict(self._views.get(deployment_id, {}))
@@ -266,6 +292,7 @@ class Registry:
         """Remove a source."""
         with self.lock:
             with self._catalogue.changing() as rows:
+                rows.delete(SourceTrafficRow, source_id=source_id)
                 rows.delete(SourceRow, id=source_id)
             self._sources.pop(source_id, None)
 

@@ -132,7 +132,8 @@ class Service:
         """Finish what was accepted, checkpoint, and release the data directory."""
         self._is_open = False
         self.queries.close()
-        self._closing.close()
+        with self._closing:
+            self.sources.keep_traffic()
 
     def _create_first(self, settings: Settings) -> None:
         """Create the first organisation and its administrator."""

@@ -1,7 +1,8 @@
 """Sources: streams of JSON records into tables.
 
 A source's fields are in its table from the moment it is CREATING; it takes records while it is
-RUNNING. Sources that run are held in memory, so a request of records costs one look-up.
+RUNNING, and none while it is PAUSED. Both are held in memory, so a request of records costs one
+look-up. A change is in the catalogue, with the fields that it adds, before anything sees it.
 """
 
 from collections.abc import Sequence
@@ -13,23 +14,31 @@ from bitbrook.auth.policy import Caller, Right
 from bitbrook.auth.random_texts import make_id
 from bitbrook.clock import Clock
 from bitbrook.compute.local import LocalCompute
+from bitbrook.control.batch_memory import BatchMemory
 from bitbrook.control.deployments import check_running
 from bitbrook.control.lifecycle import Lifecycle, Status
-from bitbrook.control.live_source import Ingest, LiveSource
+from bitbrook.control.live_source import Ingest, LiveSource, limits_of
+from bitbrook.control.rates import RateLimits, RateLimitsChange
 from bitbrook.control.registry import Registry, SourceEntry, TableEntry
+from bitbrook.control.shape_memory import ShapeMemory
 from bitbrook.control.tables import Tables, check_table_running
 from bitbrook.control.traffic import Minute, SourceError
 from bitbrook.errors import Conflict, NotFound
+from bitbrook.schema.field_types import TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.settings import Settings
-from bitbrook.sources.schema import SourceSchema, check_schema, keys_records
-from bitbrook.sources.table_match import added_fields, conflicts_with
+from bitbrook.sources.schema import SourceSchema, check_schema, foreign_tables, keys_records
+from bitbrook.sources.schema_change import SchemaChange, changed_schema
+from bitbrook.sources.table_match import added_fields, conflicts_with, settled_references
 from bitbrook.stores.catalogue_rows import SourceRow
 from bitbrook.telemetry.metrics import show_open
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A source. `table`: by name. `created_by`: the e-mail address of the user."""
+    """A source. `table`: by name. `created_by`: the e-mail address of the user.
+
+    `limits`: the rates that are in force.
+    """
 
     id: str
     name: str
@@ -40,6 +49,15 @@ class Source(msgspec.Struct, frozen=True):
     created_at: datetime
     created_by: str
     failure_reason: str | None = None
+    limits: RateLimits = RateLimits()
+
+
+class SourceChange(msgspec.Struct, frozen=True):
+    """What is to change of a source; what is None stays."""
+
+    schema: SchemaChange | None = None
+    limits: RateLimitsChange | None = None
+    is_paused: bool | None = None
 
 
 class Sources:
@@ -61,10 +79,20 @@ class Sources:
         self._compute = compute
         self._settings = settings
         self._clock = clock
+        self._memory = BatchMemory()
+        self._shape_memory = ShapeMemory(registry, compute, clock=clock)
         self._live: dict[str, LiveSource] = {}
+        self._packed_traffic: dict[str, bytes] = {}
 
     def create(
-        self, caller: Caller, name: str, deployment_id: str, table: str, schema: SourceSchema
+        self,
+        caller: Caller,
+        name: str,
+        deployment_id: str,
+        table: str,
+        schema: SourceSchema,
+        *,
+        limits: RateLimits | None = None,
     ) -> Source:
         """Return a new source, CREATING; its fields are in the table already. Needs MANAGE.
 
@@ -78,6 +106,7 @@ class Sources:
         caller.require(Right.MANAGE, deployment_id=deployment_id)
         check_name(NameKind.SOURCE, name)
         check_schema(schema)
+        limits = limits or RateLimits()
         with self._registry.lock:
             check_running(self._registry.deployment(caller, deployment_id))
             entry = self._registry.table(caller, deployment_id, table)
@@ -98,6 +127,8 @@ class Sources:
                     status=Status.CREATING.value,
                     created_s=self._clock.now_s(),
                     created_by=caller.email,
+                    records_per_s=limits.records_per_s,
+                    bytes_per_s=limits.bytes_per_s,
                 ),
                 schema,
                 entry.row.name,
@@ -126,6 +157,49 @@ class Sources:
         """
         return self._source(self._allowed(caller, source_id, Right.VIEW))
 
+    def change(self, caller: Caller, source_id: str, change: SourceChange) -> Source:
+        """Return the source, changed in everything or nothing. Needs MANAGE.
+
+        Requests that are under way go on as they began.
+
+        Raises:
+            InvalidSchema: the new entries cannot be; `details` lists every fault.
+            Conflict: they contradict the source's schema or the table, of which `details` names
+                both; or the source is neither RUNNING nor PAUSED.
+        """
+        self._allowed(caller, source_id, Right.MANAGE)
+        with self._registry.lock:
+            entry = self._registry.source(caller, source_id)
+            status = Status(entry.row.status)
+            if status not in {Status.RUNNING, Status.PAUSED}:
+                raise Conflict(f"source {entry.row.name!r} is {status}; it must be RUNNING")
+            if change.is_paused is not None:
+                status = Status.PAUSED if change.is_paused else Status.RUNNING
+            limits = limits_of(entry)
+            if change.limits is not None:
+                limits = change.limits.applied_to(limits)
+            schema = entry.schema
+            if change.schema is not None:
+                schema = changed_schema(schema, change.schema)
+            row = msgspec.structs.replace(
+                entry.row,
+                status=status.value,
+                definition=msgspec.json.encode(schema).decode(),
+                records_per_s=limits.records_per_s,
+                bytes_per_s=limits.bytes_per_s,
+            )
+            changed = SourceEntry(row, schema, entry.table_name)
+            table = self._registry.table_of_id(row.table_id)
+            if schema == entry.schema:
+                self._registry.put_source(changed)
+            else:
+                table = self._fitted(table, schema)
+                self._tables.take_over(table, source=changed)
+            live = self._live[source_id]
+            live.change(changed, table.schema, is_paused=status is Status.PAUSED)
+            self._show_open()
+        return self._source(changed)
+
     def delete(self, caller: Caller, source_id: str) -> Source:
         """Return the source, DELETING; soon it is gone. Needs MANAGE.
 
@@ -141,7 +215,7 @@ class Sources:
         return self._source(entry)
 
     def errors(self, caller: Caller, source_id: str) -> Sequence[SourceError]:
-        """Return the last errors since the server started, newest first. Needs VIEW."""
+        """Return the last errors, newest first. Needs VIEW."""
         self._allowed(caller, source_id, Right.VIEW)
         live = self._live.get(source_id)
         return [] if live is None else live.traffic.errors()
@@ -172,22 +246,31 @@ class Sources:
             InvalidBody: not JSON, or no list of records.
             LimitExceeded: too many records.
             QuotaExceeded: beyond the source's rate.
+            ShapeExceeded: the deployment's tables fill the memory of its shape.
             Overloaded: too much waits to be logged; nothing was applied.
         """
         live = self._live.get(source_id)
-        if live is None or live.organisation_id != caller.organisation_id:
+        if live is None or live.is_paused or live.organisation_id != caller.organisation_id:
             raise self._refusal(caller, source_id)
         caller.require(Right.INGEST, deployment_id=live.deployment_id, source_id=source_id)
+        self._shape_memory.check(live.deployment_id)
         return live.ingest(body, is_lines=is_lines, idempotency_key=idempotency_key)
 
     def resume_all(self) -> None:
         """Let every source of the catalogue run, and go on with creations and deletions."""
         self._compute.forget_notes(expired_s=self._clock.now_s())
+        self._packed_traffic = self._registry.source_traffic()
         for entry in self._registry.sources():
-            if entry.row.status == Status.RUNNING:
+            if entry.row.status in {Status.RUNNING, Status.PAUSED}:
                 self._go_live(entry)
             else:
                 self.resume(entry)
+
+    def keep_traffic(self) -> None:
+        """Keep what `errors` and `metrics` tell for the next start."""
+        self._registry.store_source_traffic(
+            {source_id: live.traffic.packed() for source_id, live in self._live.items()}
+        )
 
     def resume(self, entry: SourceEntry) -> None:
         """Go on with a creation or deletion that the catalogue says was begun."""
@@ -220,7 +303,14 @@ class Sources:
     def _go_live(self, entry: SourceEntry) -> None:
         table = self._registry.table_of_id(entry.row.table_id).schema
         self._live[entry.row.id] = LiveSource(
-            entry, table, self._compute, self._settings, clock=self._clock
+            entry,
+            table,
+            self._compute,
+            self._settings,
+            memory=self._memory,
+            is_paused=entry.row.status == Status.PAUSED,
+            packed_traffic=self._packed_traffic.pop(entry.row.id, None),
+            clock=self._clock,
         )
         self._show_open()
 
@@ -231,14 +321,44 @@ class Sources:
         if is_keyed is None:
             is_keyed = keys_records(schema)
             table = msgspec.structs.replace(table, is_keyed=is_keyed)
-        faults = conflicts_with(schema, table)
+        keyed_tables = self._keyed_tables(entry.row.deployment_id, table, schema)
+        faults = conflicts_with(schema, table, keyed_tables)
         if faults:
             raise Conflict(
                 f"the source contradicts table {table.name!r}: {'; '.join(faults[:3])}"
                 f"{'; ...' if faults[3:] else ''}; change the definition or use another table",
                 details=faults,
             )
-        return self._registry.prepare_fields(entry, added_fields(schema, table), is_keyed=is_keyed)
+        added = added_fields(schema, table, keyed_tables)
+        return self._registry.prepare_fields(entry, added, is_keyed=is_keyed)
+
+    def _keyed_tables(
+        self, deployment_id: str, table: TableSchema, schema: SourceSchema
+    ) -> Sequence[str]:
+        """Return the tables of string keys among those that ForeignIndexes of a schema name.
+
+        Raises:
+            Conflict: there is none of that name, or its kind of ids is not decided; lists all.
+        """
+        is_keyed: dict[str, bool | None] = {table.name: table.is_keyed}
+        is_keyed |= settled_references(schema, table)
+        faults = []
+        for name in foreign_tables(schema):
+            if name in is_keyed:
+                continue
+            found = self._registry.find_table(deployment_id, name)
+            is_keyed[name] = None if found is None else found.row.is_keyed
+            if found is None:
+                faults.append(f"ForeignIndex {name!r}: the deployment has no such table")
+            elif found.row.is_keyed is None:
+                faults.append(f"ForeignIndex {name!r}: the table may yet get ids or string keys")
+        if faults:
+            raise Conflict(
+                f"{'; '.join(faults)}; create what is referred to first, with options.keys",
+                field="schema",
+                details=faults,
+            )
+        return [name for name, keyed in is_keyed.items() if keyed]
 
     def _allowed(self, caller: Caller, source_id: str, right: Right) -> SourceEntry:
         """Return a source if the caller has this right to it."""
@@ -252,7 +372,8 @@ class Sources:
             row = self._allowed(caller, source_id, Right.INGEST).row
         except NotFound as error:
             return error
-        return Conflict(f"source {row.name!r} is {row.status}; it must be RUNNING")
+        mend = "resume it" if row.status == Status.PAUSED else "it must be RUNNING"
+        return Conflict(f"source {row.name!r} is {row.status}; {mend}")
 
     def _source(self, entry: SourceEntry) -> Source:
         row = entry.row
@@ -266,7 +387,9 @@ class Sources:
             datetime.fromtimestamp(row.created_s, UTC),
             row.created_by,
             row.failure_reason,
+            limits_of(entry).over(self._settings),
         )
 
     def _show_open(self) -> None:
-        show_open(tables=len(self._registry.tables()), sources=len(self._live))
+        running = sum(not live.is_paused for live in list(self._live.values()))
+        show_open(tables=len(self._registry.tables()), sources=running)

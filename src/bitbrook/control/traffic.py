@@ -1,24 +1,25 @@
 """What a source took lately: numbers by minute, and the last records it had to refuse.
 
-In memory and bounded: a day of minutes, a thousand errors. A restart begins anew.
+In memory and bounded: a day of minutes, a thousand errors. An orderly stop keeps it (`packed`); a
+server that is killed loses what came since its start.
 """
 
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from bitbrook.clock import Clock
-from bitbrook.sources.outcomes import RecordError
+from bitbrook.sources.outcomes import EXCERPTS_MAX, RecordError
 
-ERRORS_MAX = 1_000
+ERRORS_MAX = EXCERPTS_MAX
 MINUTES_MAX = 1_440
 
 
 class SourceError(msgspec.Struct, frozen=True):
-    """A record that a source could not take. `excerpt`: its value as JSON, cut short."""
+    """A record that a source could not take. `excerpt`: its value as JSON, cut to 1 KB."""
 
     at: datetime
     code: str
@@ -27,45 +28,83 @@ class SourceError(msgspec.Struct, frozen=True):
 
 
 class Minute(msgspec.Struct, frozen=True):
-    """What a source took in the minute that begins at `at`."""
+    """What a source took in the minute that begins at `at`.
+
+    `error_codes`: how many of its `errors` have which code.
+    """
 
     at: datetime
     records: int
     requests: int
     errors: int
+    error_codes: Mapping[str, int]
+
+
+class _Counts(msgspec.Struct):
+    """The numbers of one minute."""
+
+    records: int = 0
+    requests: int = 0
+    errors: int = 0
+    codes: dict[str, int] = {}
+
+
+class _Packed(msgspec.Struct):
+    """Traffic as it is kept over a stop; minutes by their number since the Unix epoch."""
+
+    minutes: dict[int, _Counts]
+    errors: list[tuple[float, RecordError]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Packed).decode
 
 
 class Traffic:
     """The traffic of one source."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, packed: bytes | None = None) -> None:
+        """Begin with what an earlier server kept, if it did."""
+        before = _Packed({}, []) if packed is None else _decode(packed)
         self._clock = clock
         self._lock = threading.Lock()
-        self._minutes: OrderedDict[int, list[int]] = OrderedDict()
-        self._errors: deque[tuple[float, RecordError]] = deque(maxlen=ERRORS_MAX)
+        self._minutes = OrderedDict(sorted(before.minutes.items()))
+        self._errors = deque(before.errors, maxlen=ERRORS_MAX)
 
-    def count(self, stored: int, errors: Sequence[RecordError]) -> None:
-        """Count a request: how many of its records were stored, and why the others were not."""
+    def count(self, stored: int, errors: Sequence[RecordError]) -> Mapping[str, int]:
+        """Count a request: how many of its records were stored, and why the others were not.
+
+        Returns how many errors have which code.
+        """
         now_s = self._clock.now_s()
+        codes = Counter(error.code for error in errors)
         with self._lock:
-            numbers = self._minutes.setdefault(int(now_s // 60), [0, 0, 0])
-            numbers[0] += stored
-            numbers[1] += 1
-            numbers[2] += len(errors)
+            counts = self._minutes.setdefault(int(now_s // 60), _Counts())
+            counts.records += stored
+            counts.requests += 1
+            counts.errors += len(errors)
+            for code, count in codes.items():
+                counts.codes[code] = counts.codes.get(code, 0) + count
             while len(self._minutes) > MINUTES_MAX:
                 self._minutes.popitem(last=False)
             self._errors.extend((now_s, error) for error in errors[-ERRORS_MAX:])
+        return codes
 
     def minutes(self) -> list[Minute]:
         """Return the minutes of the last day that had traffic, oldest first."""
         oldest = int(self._clock.now_s() // 60) - MINUTES_MAX
         with self._lock:
-            counted = sorted((minute, *numbers) for minute, numbers in self._minutes.items())
-        return [
-            Minute(datetime.fromtimestamp(minute * 60, UTC), records, requests, errors)
-            for minute, records, requests, errors in counted
-            if minute > oldest
-        ]
+            return [
+                Minute(
+                    datetime.fromtimestamp(minute * 60, UTC),
+                    counts.records,
+                    counts.requests,
+                    counts.errors,
+                    dict(counts.codes),
+                )
+                for minute, counts in sorted(self._minutes.items())
+                if minute > oldest
+            ]
 
     def errors(self) -> list[SourceError]:
         """Return the last errors, newest first."""
@@ -75,3 +114,8 @@ class Traffic:
             SourceError(datetime.fromtimestamp(at_s, UTC), each.code, each.message, each.excerpt)
             for at_s, each in reversed(errors)
         ]
+
+    def packed(self) -> bytes:
+        """Return everything as bytes for a later start."""
+        with self._lock:
+            return _encode(_Packed(dict(self._minutes), list(self._errors)))

@@ -4,24 +4,22 @@ Only shards that changed are written, and of dictionaries and record keys only w
 read lock is held for one field of one shard at a time. Order carries the proof: the sequence S is
 read first, then shards are written (each containing at least S), then the dictionaries (containing
 every code that the shards use), then one transaction publishes the manifest and trims the log up to
-S. A crash before that leaves the former snapshot, whose blocks go only afterwards, and the whole
-log; blocks that no manifest names are removed by the next checkpoint or start.
+S. A crash before that leaves the former snapshot and the whole log. The former blocks go only
+afterwards, when no untouched part lies in them any more; blocks that no manifest names are removed
+by the next checkpoint or start.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 
 from bitbrook.engine.keys_block import Keys, encode_keys
 from bitbrook.engine.manifest import KeysBlock, Manifest, ShardBlock, encode_manifest
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.shard import Shard
-from bitbrook.engine.shard_block import encode_shard
-from bitbrook.errors import Overloaded
+from bitbrook.engine.shard_block import Reading, ShardPieces, move_untouched
+from bitbrook.errors import BitbrookError, Overloaded
 from bitbrook.stores.log import Log
-from bitbrook.stores.snapshots import Block, SnapshotStore
-
-Reading = Callable[[], AbstractContextManager[None]]
+from bitbrook.stores.snapshots import Block, Piece, SnapshotStore
 
 
 def checkpoint_partition(
@@ -39,6 +37,7 @@ def checkpoint_partition(
 
     Raises:
         Overloaded: the snapshot cannot be written; the former one and the log stay as they are.
+        Damaged: a part that nobody touched is not what was written.
     """
     with reading():
         sequence = partition.applied_sequence
@@ -47,7 +46,8 @@ def checkpoint_partition(
         return manifest
     blocks = _BlockWriter(manifest.partition, snapshots)
     try:
-        shards = {shard.number: _write_shard(partition, shard, reading, blocks) for shard in dirty}
+        written = [_write_shard(partition, shard, reading, blocks) for shard in dirty]
+        shards = {shard.number: stored for shard, (stored, _) in zip(dirty, written, strict=True)}
         with reading():
             tails = _Tails(partition, manifest)
         dictionaries = {
@@ -61,6 +61,9 @@ def checkpoint_partition(
             f"the checkpoint of {manifest.partition} cannot be written ({error}); the log keeps "
             "growing until it can; free disk space or mend the directory"
         ) from error
+    except BitbrookError:
+        blocks.undo()
+        raise
     successor = Manifest(
         partition=manifest.partition,
         sequence=sequence,
@@ -69,8 +72,9 @@ def checkpoint_partition(
         keys=keys,
     )
     log.publish(manifest.partition, encode_manifest(successor), through=sequence)
-    for shard in dirty:
-        shard.stored_sequence = shards[shard.number].sequence
+    for shard, (stored, pieces) in zip(dirty, written, strict=True):
+        shard.stored_sequence = stored.sequence
+        move_untouched(shard, pieces)
     return successor
 
 
@@ -89,10 +93,13 @@ class _BlockWriter:
         self._suffix = secrets.token_hex(4)
         self._names: list[str] = []
 
-    def write(self, name: str, body: Iterable[bytes | memoryview]) -> Block:
+    def write(self, name: str, pieces: Iterable[bytes | memoryview]) -> Block:
         unique = f"{name}-{self._suffix}"
         self._names.append(unique)
-        return self._snapshots.write(self._partition, unique, list(body))
+        return self._snapshots.write(self._partition, unique, pieces)
+
+    def read(self, block: Block) -> Sequence[Piece]:
+        return self._snapshots.read(self._partition, block)
 
     def undo(self) -> None:
         self._snapshots.delete(self._partition, self._names)
@@ -100,9 +107,11 @@ class _BlockWriter:
 
 def _write_shard(
     partition: Partition, shard: Shard, reading: Reading, blocks: _BlockWriter
-) -> ShardBlock:
-    body, sequence = encode_shard(partition, shard, reading)
-    return ShardBlock(blocks.write(f"shard-{shard.number}-{sequence}", body), sequence)
+) -> tuple[ShardBlock, Sequence[Piece]]:
+    """Write a shard's block; return it, and its pieces as they were read back."""
+    pieces = ShardPieces(partition, shard, reading)
+    block = blocks.write(f"shard-{shard.number}", pieces)
+    return ShardBlock(block, pieces.sequence), blocks.read(block)
 
 
 class _Tail:

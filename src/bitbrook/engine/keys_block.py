@@ -1,14 +1,15 @@
 """Keys (of records, or the rows of a field) as blocks of bytes, each continuing the one before.
 
-A block: the count (8 bytes, little endian), the length of each key (uint32), the keys' bytes.
+A block has two pieces: the length of each key (uint32), and the keys' bytes end to end.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-COUNT_BYTES = 8
+from bitbrook.stores.snapshots import Piece
 
 
 class Keys(Protocol):
@@ -28,16 +29,17 @@ class Keys(Protocol):
 def encode_keys(
     octets: npt.NDArray[np.uint8], bounds: npt.NDArray[np.integer]
 ) -> list[bytes | memoryview]:
-    """Return the block of these keys, as bytes to be laid end to end."""
-    lengths = np.diff(bounds).astype("<u4")
-    count = len(lengths).to_bytes(COUNT_BYTES, "little")
-    return [count, lengths.tobytes(), octets.data]
+    """Return the pieces of the block of these keys."""
+    return [np.diff(bounds).astype("<u4").tobytes(), octets.data]
 
 
-def decode_keys(body: memoryview, keys: Keys) -> None:
-    """Add the keys of a block to `keys`."""
-    count = int.from_bytes(body[:COUNT_BYTES], "little")
-    lengths = np.frombuffer(body, dtype="<u4", count=count, offset=COUNT_BYTES)
-    bounds = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(lengths, out=bounds[1:])
-    keys.extend(np.frombuffer(body[COUNT_BYTES + lengths.nbytes :], dtype=np.uint8), bounds)
+def decode_keys(pieces: Sequence[Piece], keys: Keys) -> None:
+    """Add the keys of a block to `keys`.
+
+    Raises:
+        Damaged: the block is not what was written.
+    """
+    lengths, octets = (piece.read() for piece in pieces)
+    bounds = np.zeros(len(lengths) // 4 + 1, dtype=np.int64)
+    np.cumsum(np.frombuffer(lengths, dtype="<u4"), out=bounds[1:])
+    keys.extend(np.frombuffer(octets, dtype=np.uint8), bounds)

@@ -12,7 +12,7 @@ import msgspec
 from bitbrook.errors import Damaged
 from bitbrook.stores.snapshots import Block
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class ShardBlock(msgspec.Struct, frozen=True):

@@ -1,10 +1,12 @@
 """Recovery: a partition as its snapshot and its log left it.
 
 The manifest names the blocks, the log has every batch beyond the manifest's sequence, and batches
-are applied by the code that applied them first, small ones together. What is stored must fit
-together without a gap: sequences follow each other, dictionaries continue each other, and no shard
-contains a batch that the log has lost. Where it does not fit nothing is guessed; the error names
-the place.
+are applied by the code that applied them first, small ones together. Keys and rows are read whole;
+of a shard only the list of what its block holds, so that it takes no longer to open a large table
+than a small one: parts are read when a question or a batch first touches them. What is stored must
+fit together without a gap: sequences follow each other, dictionaries continue each other, and no
+shard contains a batch that the log has lost. Where it does not fit nothing is guessed; the error
+names the place.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from bitbrook.engine.batch import Batch, Operation, OperationKind, decode_batch
 from bitbrook.engine.keys_block import Keys, decode_keys
 from bitbrook.engine.manifest import KeysBlock, Manifest, decode_manifest
 from bitbrook.engine.partition import Partition
-from bitbrook.engine.shard_block import decode_shard
+from bitbrook.engine.shard_block import open_shard
 from bitbrook.errors import Damaged
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, LogExtent
@@ -100,8 +102,8 @@ def _load_snapshot(partition: Partition, manifest: Manifest, snapshots: Snapshot
     if partition.keys is not None:
         _load_keys(partition.keys, manifest.keys, manifest.partition, snapshots)
     for number, stored in manifest.shards.items():
-        body = snapshots.read(manifest.partition, stored.block)
-        partition.shards[number] = decode_shard(body, stored.sequence, partition.schema)
+        pieces = snapshots.read(manifest.partition, stored.block)
+        partition.shards[number] = open_shard(pieces, stored.sequence, partition.schema)
     partition.applied_sequence = manifest.sequence
 
 
@@ -161,6 +163,8 @@ class _Run:
             operations = [Operation(OperationKind.UPSERT, gathered)]
         try:
             self._partition.apply(self.last, Batch(operations), first=first)
+        except Damaged:
+            raise
         except Exception as error:
             raise Damaged(
                 f"batches {first} to {self.last} in the log of partition {self._name} cannot be "

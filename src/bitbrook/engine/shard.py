@@ -1,33 +1,66 @@
 """A shard: 2^20 neighbouring record positions, which of them exist, and what their fields hold."""
 
-from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
 from bitbrook.engine.field import FieldShard
+from bitbrook.engine.stored import Parts, Stored
 from bitbrook.schema.field_types import FieldSchema
 
+EXISTS = "exists"
 
-@dataclass(slots=True)
+
 class Shard:
     """One shard of one partition.
 
     `number`: the record id (or the partition-wide position) of its first record, divided by 2^20.
-    `exists`: the positions of records that were written and not deleted since.
-    `fields`: by field id; absent until the first value.
+    `forms`: `exists` by that name. `fields`: by field id; absent until the first value.
     `applied_sequence`: the last batch that named this shard. `stored_sequence`: the batch up to
     which its snapshot contains everything; the shard is dirty while that lies below.
     `loaded_sequence`: the batch up to which `exists`, as read from a snapshot, contains everything.
     """
 
-    number: int
-    exists: BitMap = field(default_factory=BitMap)
-    fields: dict[int, FieldShard] = field(default_factory=dict)
-    applied_sequence: int = 0
-    stored_sequence: int = 0
-    loaded_sequence: int = 0
+    __slots__ = (
+        "_stored_count",
+        "applied_sequence",
+        "fields",
+        "forms",
+        "loaded_sequence",
+        "number",
+        "stored_sequence",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.forms: Parts[BitMap] = Parts()
+        self.forms[EXISTS] = BitMap()
+        self.fields: dict[int, FieldShard] = {}
+        self.applied_sequence = 0
+        self.stored_sequence = 0
+        self.loaded_sequence = 0
+        self._stored_count = 0
+
+    @classmethod
+    def of_block(cls, number: int, sequence: int, *, record_count: int) -> Self:
+        """Return a shard whose parts are to be stored in it, all of them up to the sequence."""
+        shard = cls(number)
+        shard.applied_sequence = shard.stored_sequence = sequence
+        shard._stored_count = record_count
+        return shard
+
+    @property
+    def exists(self) -> BitMap:
+        """The positions of records that were written and not deleted since."""
+        return self.forms[EXISTS]
+
+    @property
+    def record_count(self) -> int:
+        """How many records exist."""
+        exists = self.forms.as_they_are()[EXISTS]
+        return self._stored_count if isinstance(exists, Stored) else len(exists)
 
     @property
     def is_dirty(self) -> bool:
@@ -37,8 +70,11 @@ class Shard:
     @property
     def exists_bytes(self) -> int:
         """Bytes of memory that `exists` holds."""
-        statistics = self.exists.get_statistics()
-        return (
+        exists = self.forms.as_they_are()[EXISTS]
+        if isinstance(exists, Stored):
+            return exists.size_bytes
+        statistics = exists.get_statistics()
+        return int(
             statistics["n_bytes_array_containers"]
             + statistics["n_bytes_run_containers"]
             + statistics["n_bytes_bitset_containers"]

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from bitbrook.engine.field import FieldShard
 from bitbrook.engine.manifest import Manifest
 from bitbrook.engine.partition import Partition
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
+
+BOOL_ROWS = 2
 
 
 class FieldStatistics(msgspec.Struct, frozen=True):
@@ -20,7 +23,10 @@ class FieldStatistics(msgspec.Struct, frozen=True):
 
 
 class TableStatistics(msgspec.Struct, frozen=True):
-    """One table. `memory_bytes` includes record keys; `stored_bytes` are those of its snapshots."""
+    """One table. `memory_bytes` includes record keys; `stored_bytes` are those of its snapshots.
+
+    What was not asked for since it was opened counts with the bytes that it has in its block.
+    """
 
     record_count: int
     memory_bytes: int
@@ -37,7 +43,7 @@ def statistics_of(
     exists_bytes = sum(shard.exists_bytes for shard in shards)
     keys_bytes = sum(part.keys.size_bytes for part in partitions if part.keys is not None)
     return TableStatistics(
-        record_count=sum(len(shard.exists) for shard in shards),
+        record_count=sum(shard.record_count for shard in shards),
         memory_bytes=exists_bytes + keys_bytes + sum(field.memory_bytes for field in fields),
         stored_bytes=sum(manifest.stored_bytes for manifest in manifests),
         fields=fields,
@@ -57,8 +63,7 @@ def _field_statistics(field: FieldSchema, partitions: Sequence[Partition]) -> Fi
         if field.id in shard.fields
     ]
     if field.type is FieldType.BOOL:
-        present = [part.rows.counts()[0] for part in field_shards if part.rows is not None]
-        rows = len(np.unique(np.concatenate(present))) if present else 0
+        rows = _bool_rows(field_shards)
     elif len(dictionaries) == 1:
         rows = len(dictionaries[0])
     else:
@@ -71,3 +76,14 @@ def _field_statistics(field: FieldSchema, partitions: Sequence[Partition]) -> Fi
         memory_bytes=sum(part.size_bytes for part in field_shards)
         + sum(dictionary.size_bytes for dictionary in dictionaries),
     )
+
+
+def _bool_rows(field_shards: Sequence[FieldShard]) -> int:
+    """Return how many of the two rows have a record, asking as few shards as tell it."""
+    found: set[int] = set()
+    for part in field_shards:
+        if part.rows is not None:
+            found.update(part.rows.codes().tolist())
+        if len(found) == BOOL_ROWS:
+            break
+    return len(found)

@@ -128,10 +128,7 @@ class Table:
             try:
                 changed = [self._apply_part(part, write.schema) for part in write.parts]
             except Exception as error:
-                self._failure = Damaged(
-                    f"table {self.schema.name!r} could not apply a batch ({error!r}); it is "
-                    "closed until a restart rebuilds it from its snapshots and log"
-                )
+                self._failure = _torn(self.schema, error)
                 raise self._failure from error
             if self._unstored_bytes == 0:
                 self._unstored_since_s = SYSTEM_CLOCK.monotonic_s()
@@ -155,22 +152,14 @@ class Table:
 
         Raises:
             Overloaded: the disk or the log refuses; nothing is lost.
+            Damaged: what was not touched before is not what was written; the table refuses.
         """
-        with self._checkpointing:
-            with self._reading():
-                covered_bytes, started_s = self._unstored_bytes, SYSTEM_CLOCK.monotonic_s()
-            for number, partition in enumerate(self._partitions):
-                self._manifests[number] = checkpoint_partition(
-                    partition,
-                    self._manifests[number],
-                    reading=self._reading,
-                    log=self._log,
-                    snapshots=self._snapshots,
-                )
-                delete_unnamed(self._manifests[number], self._snapshots)
-            with self._lock.writing():
-                self._unstored_bytes -= covered_bytes
-                self._unstored_since_s = started_s
+        try:
+            with self._checkpointing:
+                self._checkpoint()
+        except Damaged as damage:
+            self.fail(damage)
+            raise
 
     def expire_views(self, now_s: float) -> None:
         """Drop the views of time fields whose time to live is over at `now_s` (Unix seconds)."""
@@ -202,6 +191,22 @@ class Table:
             erase_table(self.schema, log=self._log, snapshots=self._snapshots)
         self._leave()
 
+    def _checkpoint(self) -> None:
+        with self._reading():
+            covered_bytes, started_s = self._unstored_bytes, SYSTEM_CLOCK.monotonic_s()
+        for number, partition in enumerate(self._partitions):
+            self._manifests[number] = checkpoint_partition(
+                partition,
+                self._manifests[number],
+                reading=self._reading,
+                log=self._log,
+                snapshots=self._snapshots,
+            )
+            delete_unnamed(self._manifests[number], self._snapshots)
+        with self._lock.writing():
+            self._unstored_bytes -= covered_bytes
+            self._unstored_since_s = started_s
+
     def _leave(self) -> None:
         self.fail(Stopping(f"table {self.schema.name!r} is closed"))
         for manifest in self._manifests:
@@ -216,11 +221,25 @@ class Table:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Hold the read lock of a table that has not failed."""
-        with self._lock.reading():
-            if self._failure is not None:
-                raise self._failure
-            yield
+        """Hold the read lock of a table that has not failed, and fail it if it proves damaged."""
+        try:
+            with self._lock.reading():
+                if self._failure is not None:
+                    raise self._failure
+                yield
+        except Damaged as damage:
+            self.fail(damage)
+            raise
+
+
+def _torn(schema: TableSchema, error: Exception) -> Damaged:
+    """Return why a table refuses everything after a batch of which part may have been applied."""
+    if isinstance(error, Damaged):
+        return error
+    return Damaged(
+        f"table {schema.name!r} could not apply a batch ({error!r}); it is closed until a restart "
+        "rebuilds it from its snapshots and log"
+    )
 
 
 def erase_table(schema: TableSchema, *, log: Log, snapshots: SnapshotStore) -> None:

@@ -134,7 +134,7 @@ class Upsert:
             if shard is not None and self.sequence > shard.loaded_sequence:
                 gone = bitmap_of((numbers[index] & SHARD_MASK).astype(np.uint32))
                 deleted += shard.exists.intersection_cardinality(gone)
-                shard.exists -= gone
+                shard.exists.difference_update(gone)
         return deleted
 
     def _empty(self, numbers: RecordNumbers) -> None:

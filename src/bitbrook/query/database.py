@@ -53,3 +53,15 @@ class Database(Protocol):
     def drop_field(self, table: str, field: str) -> TableSchema:
         """Drop a field and what it held."""
         ...
+
+    def views(self) -> dict[str, str]:
+        """Return the SELECT of every view, by name."""
+        ...
+
+    def create_view(self, name: str, statement: str, *, replaces: bool = False) -> None:
+        """Create a view, or replace one; `Conflict` if a table or another view has the name."""
+        ...
+
+    def drop_view(self, name: str) -> None:
+        """Drop a view; `TableNotFound` if there is none of that name."""
+        ...

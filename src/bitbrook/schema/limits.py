@@ -10,6 +10,10 @@ BODY_BYTES_MAX = 16 << 20
 RECORDS_PER_BODY_MAX = 200_000
 """Records in one streaming request: bounds the answer, which has an entry for each."""
 
+VALUES_PER_BODY_MAX = 32 << 20
+"""Records of one streaming request times fields of its source: each has its place in memory, also
+where a record says nothing."""
+
 RECORD_KEY_BYTES_MAX = 64 << 10
 """UTF-8 bytes of a record's string key."""
 

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw
 
 from bitbrook.errors import InvalidBody, LimitExceeded
-from bitbrook.schema.limits import RECORDS_PER_BODY_MAX
+from bitbrook.schema.limits import RECORDS_PER_BODY_MAX, VALUES_PER_BODY_MAX
 from bitbrook.sources.explain import excerpt_of, explain_record, explain_value
 from bitbrook.sources.outcomes import RecordError
 from bitbrook.sources.values import Leaf, ValueShape
@@ -62,9 +62,11 @@ class BodyReader:
 
         Raises:
             InvalidBody: the body is not JSON or has no list of records.
-            LimitExceeded: it has too many records.
+            LimitExceeded: it has too many records, or values.
         """
         _check_text(body)
+        # A record has at least its own brace and that of its value.
+        self._check_values(body, records_max=body.count(b"{") // 2)
         try:
             values = list(map(_value_of, self._decode_body(body).records))
         except msgspec.ValidationError:
@@ -82,11 +84,12 @@ class BodyReader:
 
         Raises:
             InvalidBody: the body is not text.
-            LimitExceeded: it has too many records.
+            LimitExceeded: it has too many records, or values.
         """
         _check_text(body)
         line_count = body.count(b"\n") + (not body.endswith(b"\n"))
         _check_count(line_count)
+        self._check_values(body, records_max=line_count)
         try:
             values = self._decode_lines(body)
         except (msgspec.DecodeError, RecursionError):
@@ -97,6 +100,16 @@ class BodyReader:
             if len(values) != len(lines):
                 return self._read_apart(lines, self._read_line)
         return Reading(len(values), values, range(len(values)), self._strict, [])
+
+    def _check_values(self, body: bytes, *, records_max: int) -> None:
+        """Refuse a body that would have too many values, before any of them takes memory."""
+        count = len(self._leaves) * min(records_max, RECORDS_PER_BODY_MAX)
+        if count > VALUES_PER_BODY_MAX:
+            raise LimitExceeded(
+                f"the body of {len(body):,} bytes may have {records_max:,} records, of "
+                f"{len(self._leaves):,} fields each, and {VALUES_PER_BODY_MAX:,} values are "
+                "allowed; send its records in several requests"
+            )
 
     def _read_apart(
         self, records: Sequence[Any], read: Callable[[int, Any], Any | RecordError]

@@ -8,6 +8,7 @@ puts into words for the few that need them. Times have a module of their own.
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -72,7 +73,7 @@ class IntegerConverter:
         self._low, self._high = low, high
         send = 'send digits, such as 10 or "10"'
         if foreign_table:
-            send = f"keys of table {foreign_table!r} are not translated; use a string with Mutex"
+            send = f"records of table {foreign_table!r} have integer ids, so {send}"
         self.advice: Mapping[Fault, str] = {
             Fault.MALFORMED: f"is not a whole number; {send}",
             Fault.INEXACT: "is not a whole number; round it, or make the field a decimal",
@@ -91,17 +92,14 @@ class DecimalConverter:
 
     def __init__(self, field: FieldSchema) -> None:
         self._field = field
-        unscaled = 10**field.scale
+        low, high = (Decimal(bound).scaleb(-field.scale) for bound in (field.min, field.max))
         self.advice: Mapping[Fault, str] = {
             Fault.MALFORMED: 'is not a number; send digits, such as 5.1 or "5.1"',
             Fault.INEXACT: (
                 f"has more than {field.scale} digits after the point; round it, or define the "
                 "field with a larger Scale"
             ),
-            Fault.OUT_OF_RANGE: (
-                f"is not in {field.min}/{unscaled} to {field.max}/{unscaled}, the range of the "
-                "field"
-            ),
+            Fault.OUT_OF_RANGE: f"is not in {low:f} to {high:f}, the range of the field",
         }
 
     def convert(self, leaves: list[Raw]) -> Converted:

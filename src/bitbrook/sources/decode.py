@@ -44,11 +44,11 @@ from bitbrook.sources.convert import (
 )
 from bitbrook.sources.explain import describe_missing, describe_value, excerpt_of
 from bitbrook.sources.faults import Fault
-from bitbrook.sources.outcomes import Outcomes, RecordError
+from bitbrook.sources.outcomes import EXCERPTS_MAX, Outcomes, RecordError
 from bitbrook.sources.record_ids import RecordIds
 from bitbrook.sources.schema import SourceField, SourceSchema, field_schema_of, typed_fields
 from bitbrook.sources.signed_rows import added_rows, removed_rows
-from bitbrook.sources.table_match import added_fields, conflicts_with
+from bitbrook.sources.table_match import added_fields, conflicts_with, settled_references
 from bitbrook.sources.times import TimeConverter
 from bitbrook.sources.values import Leaf
 
@@ -146,14 +146,24 @@ class Decoder:
         bad: npt.NDArray[np.int64],
     ) -> list[RecordError]:
         """Return the errors of these values: of each the first in the order of the definition."""
-        errors = []
-        for at in bad.tolist():
-            code, message = TOO_LONG, self._ids.too_long
-            for column, values, each in zip(self._columns, leaves, converted, strict=True):
-                if each.faults is not None and each.faults[at] >= column.least_error:
-                    code, message = column.explain(values[at], Fault(int(each.faults[at])))
-                    break
-            excerpt = excerpt_of(reading.values[at])
+        columns = np.full(len(bad), -1)
+        faults = np.zeros(len(bad), dtype=np.uint8)
+        for number in reversed(range(len(self._columns))):
+            of_column = converted[number].faults
+            if of_column is not None:
+                are_faulty = of_column[bad] >= self._columns[number].least_error
+                columns[are_faulty] = number
+                faults[are_faulty] = of_column[bad][are_faulty]
+        errors: list[RecordError] = []
+        # Nobody is shown more of them, and a body of bad records has hundreds of thousands.
+        first_shown = len(bad) - EXCERPTS_MAX
+        for at, number, fault in zip(bad.tolist(), columns.tolist(), faults.tolist(), strict=True):
+            if number >= 0:
+                value = leaves[number][at]
+                code, message = self._columns[number].explain(value, Fault(fault))
+            else:
+                code, message = TOO_LONG, self._ids.too_long
+            excerpt = excerpt_of(reading.values[at]) if len(errors) >= first_shown else ""
             errors.append(RecordError(reading.indexes[at], code, message, excerpt))
         return errors
 
@@ -244,7 +254,8 @@ class _Column:
 
 
 def _check_table(schema: SourceSchema, table: TableSchema) -> None:
-    faults = conflicts_with(schema, table)
+    settled = settled_references(schema, table)
+    faults = conflicts_with(schema, table, [name for name, is_keyed in settled.items() if is_keyed])
     faults += [
         f"field {field.name!r}: table {table.name!r} has none"
         for field in added_fields(schema, table)
@@ -282,6 +293,8 @@ def _converter_of(
             return RowKeysConverter()
         case SourceType.BOOL:
             return BooleanConverter()
+        case SourceType.INT if field.type is FieldType.MUTEX:
+            return RowKeyConverter(is_single=True)
         case SourceType.INT:
             low, high = max(config.low, field.min), min(config.high, field.max)
             return IntegerConverter(low, high, config.foreign_table)

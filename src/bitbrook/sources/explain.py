@@ -13,21 +13,24 @@ from bitbrook.errors import InvalidBody, InvalidValue
 from bitbrook.sources.outcomes import RecordError
 from bitbrook.sources.values import Leaf
 
-_VALUE_CHARACTERS_MAX = 60
-_RECORD_CHARACTERS_MAX = 400
+_VALUE_BYTES_MAX = 60
+_RECORD_BYTES_MAX = 1_024
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def excerpt_of(value: Any, characters_max: int = _RECORD_CHARACTERS_MAX) -> str:
-    """Return a value as JSON, cut short. What is `Raw` appears as it was written."""
-    text = msgspec.json.encode(value).decode(errors="replace")
-    return text if len(text) <= characters_max else text[: characters_max - 3] + "..."
+def excerpt_of(value: Any, bytes_max: int = _RECORD_BYTES_MAX) -> str:
+    """Return a value as JSON, cut short between characters. `Raw` appears as it was written."""
+    text = msgspec.json.encode(value)
+    if len(text) <= bytes_max:
+        return text.decode(errors="replace")
+    # What is valid before the cut stays; a character that the cut goes through is left out.
+    return text[: bytes_max - 3].decode(errors="ignore") + "..."
 
 
 def describe_value(leaf: Leaf, value: Any, problem: str) -> str:
     """Return what is wrong with a field's value; `problem` goes on from the value."""
-    return f"{_describe_field(leaf)}: {excerpt_of(value, _VALUE_CHARACTERS_MAX)} {problem}"
+    return f"{_describe_field(leaf)}: {excerpt_of(value, _VALUE_BYTES_MAX)} {problem}"
 
 
 def describe_missing(leaf: Leaf, *, is_identity: bool) -> str:
@@ -44,11 +47,11 @@ def explain_record(index: int, record: Raw, leaves: Sequence[Leaf]) -> RecordErr
     """Return why `{"value": {...}}` could not be read as such."""
     members = _members_of(record)
     if members is None:
-        problem = f"the record {excerpt_of(record, _VALUE_CHARACTERS_MAX)} is not an object"
+        problem = f"the record {excerpt_of(record, _VALUE_BYTES_MAX)} is not an object"
     elif "value" not in members:
         problem = 'the record has no "value"'
     elif _members_of(members["value"]) is None:
-        value = excerpt_of(members["value"], _VALUE_CHARACTERS_MAX)
+        value = excerpt_of(members["value"], _VALUE_BYTES_MAX)
         problem = f'the record\'s "value" is {value} and not an object'
     else:
         return explain_value(index, members["value"], leaves)
@@ -61,7 +64,7 @@ def explain_value(index: int, value: Raw, leaves: Sequence[Leaf]) -> RecordError
     excerpt = excerpt_of(value)
     members = _members_of(value)
     if members is None:
-        short = excerpt_of(value, _VALUE_CHARACTERS_MAX)
+        short = excerpt_of(value, _VALUE_BYTES_MAX)
         message = f"the record's value is {short} and not an object of fields"
         return RecordError(index, InvalidBody.code, message, excerpt)
     for leaf in leaves:

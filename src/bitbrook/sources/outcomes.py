@@ -6,6 +6,9 @@ repetition of one fragment. Knows nothing of how records are decoded or stored.
 
 import msgspec
 
+EXCERPTS_MAX = 1_000
+"""Errors of a request that tell the record's value: the last ones, which a source shows."""
+
 _SUCCESS = b'{"status":"success"}'
 
 
@@ -13,7 +16,7 @@ class RecordError(msgspec.Struct, frozen=True, gc=False):
     """Why one record was not stored.
 
     `index`: its place in the request, from 0. `code` and `message`: as in the answer. `excerpt`:
-    the record's value as JSON, cut short.
+    the record's value as JSON, cut short; empty where a request has more errors than are shown.
     """
 
     index: int

@@ -7,7 +7,7 @@ nothing of tables that exist: whether a field contradicts one is the catalogue's
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -81,14 +81,15 @@ def typed_fields(schema: SourceSchema) -> tuple[SourceField, ...]:
     )
 
 
-def fields_of(schema: SourceSchema) -> tuple[FieldSchema, ...]:
+def fields_of(schema: SourceSchema, keyed_tables: Collection[str] = ()) -> tuple[FieldSchema, ...]:
     """Return the fields that a table gains from a checked schema, without ids.
 
-    What identifies records and what gives them their time are not among them.
+    What identifies records and what gives them their time are not among them. `keyed_tables`: the
+    tables among `foreign_tables` whose records have string keys.
     """
     identity = identity_names(schema)
     return tuple(
-        field_schema_of(field)
+        field_schema_of(field, keyed_tables)
         for field in typed_fields(schema)
         if field.name not in identity and field.type is not SourceType.RECORD_TIME
     )
@@ -105,10 +106,21 @@ def identity_names(schema: SourceSchema) -> tuple[str, ...]:
     return (schema.id_field,) if schema.id_field else tuple(schema.primary_key_fields or ())
 
 
-def field_schema_of(field: SourceField) -> FieldSchema:
-    """Return what a table's field made from this entry is, without id."""
+def foreign_tables(schema: SourceSchema) -> tuple[str, ...]:
+    """Return the tables that a checked schema's ForeignIndexes name."""
+    named = (field.config.foreign_table for field in typed_fields(schema))
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def field_schema_of(field: SourceField, keyed_tables: Collection[str] = ()) -> FieldSchema:
+    """Return what a table's field made from this entry is, without id.
+
+    An int that refers to a table of string keys holds such a key, as a mutex.
+    """
     config = field.config
     match field.type:
+        case SourceType.INT if config.foreign_table in keyed_tables:
+            return FieldSchema(field.name, FieldType.MUTEX, is_keyed=True)
         case SourceType.ID | SourceType.IDS | SourceType.STRING | SourceType.STRINGS:
             rows = FieldType.MUTEX if config.is_mutex else FieldType.SET
             return FieldSchema(

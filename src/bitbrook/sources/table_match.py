@@ -4,7 +4,7 @@ A field that both define must be stored in the same way. What only narrows what 
 Min or Max within the field's range) or what it leaves to the table (no TTL) is no contradiction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from bitbrook.schema.field_types import (
     INT64_MAX,
@@ -14,18 +14,44 @@ from bitbrook.schema.field_types import (
     TableSchema,
 )
 from bitbrook.schema.limits import FIELDS_PER_TABLE_MAX
-from bitbrook.sources.schema import SourceSchema, fields_of, identity_names, keys_records
+from bitbrook.sources.schema import (
+    SourceSchema,
+    fields_of,
+    identity_names,
+    keys_records,
+    typed_fields,
+)
 
 
-def conflicts_with(schema: SourceSchema, table: TableSchema) -> list[str]:
-    """Return what keeps a checked schema's records out of a table; each names both definitions."""
-    return list(_conflicts(schema, table))
+def conflicts_with(
+    schema: SourceSchema, table: TableSchema, keyed_tables: Collection[str] = ()
+) -> list[str]:
+    """Return what keeps a checked schema's records out of a table; each names both definitions.
+
+    `keyed_tables`: as in `fields_of`.
+    """
+    return list(_conflicts(schema, table, keyed_tables))
 
 
-def added_fields(schema: SourceSchema, table: TableSchema) -> tuple[FieldSchema, ...]:
+def added_fields(
+    schema: SourceSchema, table: TableSchema, keyed_tables: Collection[str] = ()
+) -> tuple[FieldSchema, ...]:
     """Return the fields of a checked schema that a table does not have yet, without ids."""
     known = {field.name for field in table.fields}
-    return tuple(field for field in fields_of(schema) if field.name not in known)
+    return tuple(field for field in fields_of(schema, keyed_tables) if field.name not in known)
+
+
+def settled_references(schema: SourceSchema, table: TableSchema) -> dict[str, bool]:
+    """Return, of the foreign tables that fields of this table refer to already, which are keyed.
+
+    What a field holds was settled when it was made, whatever has become of the table it refers to.
+    """
+    settled = {}
+    for field in typed_fields(schema):
+        existing = table.find_field(field.name)
+        if field.config.foreign_table and existing is not None:
+            settled[field.config.foreign_table] = existing.type is FieldType.MUTEX
+    return settled
 
 
 def describe_field(field: FieldSchema) -> str:
@@ -48,14 +74,16 @@ def describe_field(field: FieldSchema) -> str:
     return f"{field.type} with {', '.join(options)}" if options else str(field.type)
 
 
-def _conflicts(schema: SourceSchema, table: TableSchema) -> Iterator[str]:
+def _conflicts(
+    schema: SourceSchema, table: TableSchema, keyed_tables: Collection[str]
+) -> Iterator[str]:
     if keys_records(schema) != table.is_keyed:
         yield (
             f"records: the source identifies them by {_identity(is_keyed=not table.is_keyed)} "
             f"({', '.join(identity_names(schema))}), table {table.name!r} by "
             f"{_identity(is_keyed=table.is_keyed)}"
         )
-    for field in fields_of(schema):
+    for field in fields_of(schema, keyed_tables):
         existing = table.find_field(field.name)
         if existing is not None and not _agrees(field, existing):
             yield (

@@ -34,7 +34,7 @@ _YEAR_ONE = datetime(1, 1, 1)  # noqa: DTZ001 - only to write moments out, all o
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """floor((x * multiplier + offset) / divisor), exactly. Multiplier and divisor are above zero."""
+    """floor((x * multiplier + offset) / divisor), exactly. Multiplier and divisor exceed zero."""
 
     multiplier: int
     offset: int

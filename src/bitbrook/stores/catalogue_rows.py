@@ -158,7 +158,7 @@ class ViewRow(Row, frozen=True, kw_only=True):
 
 
 class SourceRow(Row, frozen=True, kw_only=True):
-    """A source. `definition`: JSON."""
+    """A source. `definition`: JSON. Its rates: None is the server's, 0 is none."""
 
     table = "source"
 
@@ -172,3 +172,15 @@ class SourceRow(Row, frozen=True, kw_only=True):
     failure_reason: str | None = None
     created_s: float
     created_by: str
+    records_per_s: int | None = None
+    bytes_per_s: int | None = None
+
+
+class SourceTrafficRow(Row, frozen=True, kw_only=True):
+    """What a source took before the server stopped. `body`: MessagePack."""
+
+    table = "source_traffic"
+    key = ("source_id",)
+
+    source_id: str
+    body: bytes

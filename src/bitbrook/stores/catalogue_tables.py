@@ -150,5 +150,14 @@ SOURCE = sa.Table(
     sa.Column("failure_reason", sa.Text),
     _moment("created_s"),
     _text("created_by"),
+    sa.Column("records_per_s", sa.BigInteger),
+    sa.Column("bytes_per_s", sa.BigInteger),
     sa.UniqueConstraint("organisation_id", "name", name="source_name"),
+)
+
+SOURCE_TRAFFIC = sa.Table(
+    "source_traffic",
+    METADATA,
+    sa.Column("source_id", sa.Text, sa.ForeignKey("source.id"), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
 )

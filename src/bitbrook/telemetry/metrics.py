@@ -3,6 +3,8 @@
 Labels take few values (never an id), so that the number of series stays bounded.
 """
 
+from collections.abc import Mapping
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.platform_collector import PlatformCollector
@@ -25,7 +27,9 @@ _REQUEST_S = Histogram(
     registry=REGISTRY,
 )
 _RECORDS = Counter("bitbrook_records", "Records that are durable", registry=REGISTRY)
-_RECORD_ERRORS = Counter("bitbrook_record_errors", "Records that were refused", registry=REGISTRY)
+_RECORD_ERRORS = Counter(
+    "bitbrook_record_errors", "Records that were refused", ["code"], registry=REGISTRY
+)
 _INGEST_BYTES = Counter("bitbrook_ingest_bytes", "Bytes of bodies of records", registry=REGISTRY)
 _STATEMENTS = Counter(
     "bitbrook_statements", "Statements answered", ["language", "outcome"], registry=REGISTRY
@@ -48,10 +52,11 @@ def count_request(route: str, status: int, duration_s: float) -> None:
     _REQUEST_S.labels(route).observe(duration_s)
 
 
-def count_records(stored: int, refused: int) -> None:
-    """Count the records of a request whose batch is durable."""
+def count_records(stored: int, refused: Mapping[str, int]) -> None:
+    """Count the records of a request whose batch is durable. `refused`: by the error's code."""
     _RECORDS.inc(stored)
-    _RECORD_ERRORS.inc(refused)
+    for code, count in refused.items():
+        _RECORD_ERRORS.labels(code).inc(count)
 
 
 def count_ingest_bytes(size_bytes: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bitbrook.engine import recovery
 from bitbrook.engine.batch import OperationKind
-from bitbrook.engine.shard_block import encode_shard
+from bitbrook.engine.shard_block import ShardPieces
 from bitbrook.engine.table import Table
 from bitbrook.errors import Damaged
 from bitbrook.schema.field_types import TableSchema
@@ -78,9 +78,9 @@ def test_small_batches_that_are_replayed_together_leave_what_each_left(
             table.checkpoint()
 
     def state_of(table: Table) -> list[bytes]:
-        parts = encode_shard(table._partitions[0], table._partitions[0].shards[0], table._reading)
-        tail = table._partitions[0].dictionaries[3].tail(0)[0]
-        return [*parts[0], tail.tobytes()]
+        partition = table._partitions[0]
+        pieces = ShardPieces(partition, partition.shards[0], table._reading)
+        return [*map(bytes, pieces), partition.dictionaries[3].tail(0)[0].tobytes()]
 
     before = state_of(table)
     home.stop()
@@ -173,8 +173,8 @@ def test_a_log_shorter_than_the_snapshot_is_refused(home: Any, batch_of: Any) ->
 def test_another_format_is_refused(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from bitbrook.engine import manifest
 
-    monkeypatch.setattr(manifest, "FORMAT_VERSION", 2)
-    with pytest.raises(Damaged, match="format 1 and this is 2"):
+    monkeypatch.setattr(manifest, "FORMAT_VERSION", 9)
+    with pytest.raises(Damaged, match="format 2 and this is 9"):
         stored.start().open()
 
 

@@ -34,7 +34,18 @@ EXISTING = TableSchema(
 def test_a_schema_fits_the_table_that_it_made(
     schema_of: Callable[..., SourceSchema], table_of: Callable[[SourceSchema], TableSchema]
 ) -> None:
-    types = "id ids string strings bool int decimal signedIntBoolKey dateInt timestamp".split()
+    types = [
+        "id",
+        "ids",
+        "string",
+        "strings",
+        "bool",
+        "int",
+        "decimal",
+        "signedIntBoolKey",
+        "dateInt",
+        "timestamp",
+    ]
     entries = [{"name": f"f{number}", "type": type_} for number, type_ in enumerate(types)]
     schema = schema_of([ID, *entries], id_field="id")
     assert conflicts_with(schema, table_of(schema)) == []

@@ -110,7 +110,14 @@ def test_times_have_bounds() -> None:
         '"0000-12-31T23:59:59Z"',
         "0.123456789012345678901",
         "true",
-    ) == [least, Fault.OUT_OF_RANGE, greatest, *[Fault.OUT_OF_RANGE] * 4, Fault.INEXACT, Fault.MALFORMED]  # fmt: skip
+    ) == [
+        least,
+        Fault.OUT_OF_RANGE,
+        greatest,
+        *[Fault.OUT_OF_RANGE] * 4,
+        Fault.INEXACT,
+        Fault.MALFORMED,
+    ]
     assert "0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z" in converter.advice[Fault.OUT_OF_RANGE]
     fine = FieldSchema("born", FieldType.TIMESTAMP, unit=TimeUnit.NANOSECOND)
     nanoseconds = TimeConverter.for_timestamp(fine, FieldConfig())

@@ -3,6 +3,7 @@
 Tried with escapes that stand for quotes, controls and the very separator between tokens.
 """
 
+import itertools
 import json
 
 import pytest
@@ -16,7 +17,7 @@ from bitbrook.sources.tokens import NULL, Tokens, token_of_text, tokens_of
 def texts(tokens: Tokens) -> list[bytes]:
     octets = tokens.octets.tobytes()
     bounds = tokens.bounds.tolist()
-    return [octets[a : b - 1] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [octets[a : b - 1] for a, b in itertools.pairwise(bounds)]
 
 
 def test_values_stand_as_they_were_written() -> None:

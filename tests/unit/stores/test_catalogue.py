@@ -25,6 +25,7 @@ from bitbrook.stores.catalogue_rows import (
     SessionRow,
     SigningKeyRow,
     SourceRow,
+    SourceTrafficRow,
     TableRow,
     UserRow,
     ViewRow,
@@ -62,7 +63,9 @@ ROWS: tuple[Row, ...] = (
     SourceRow(
         id="c1", organisation_id="o1", deployment_id="d1", table_id="t1", name="src",
         definition="{}", status="CREATING", created_s=1.0, created_by="ada@x",
+        records_per_s=2**40, bytes_per_s=0,
     ),
+    SourceTrafficRow(source_id="c1", body=b"\x00\xff"),
 )  # fmt: skip
 
 

@@ -67,8 +67,9 @@ def test_a_request_id_ends_with_its_request() -> None:
 
 def test_metrics_are_rendered() -> None:
     count_request("/v1/sinks/{id}", 200, 0.01)
-    count_records(3, 1)
+    count_records(3, {"OutOfRange": 2})
     text, content_type = render_metrics()
     assert content_type.startswith("text/plain")
     assert b'bitbrook_requests_total{route="/v1/sinks/{id}",status="200"}' in text
     assert b"bitbrook_records_total" in text
+    assert b'bitbrook_record_errors_total{code="OutOfRange"}' in text

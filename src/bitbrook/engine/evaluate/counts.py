@@ -121,7 +121,7 @@ class _RowCounts:
             return
         wanted = self._wanted(rows)
         if values is not None and _prefers_vector(len(wanted), selection):
-            self._add_vector(values, selection)
+            self._add_vector(values, selection, shard)
             return
         if isinstance(rows, Rows) and len(wanted) >= ROWS_MIN:
             counts = np.zeros(len(self.counts), dtype=np.int64)
@@ -154,9 +154,9 @@ class _RowCounts:
         else:
             self.counts[self._codes] += counts[self._codes]
 
-    def _add_vector(self, values: Values, selection: Selection) -> None:
+    def _add_vector(self, values: Values, selection: Selection, shard: Shard) -> None:
         counts = np.zeros(len(self.counts), dtype=np.int64)
-        words = selected_words(selection, values)
+        words = selected_words(selection, values, shard)
         count_in_words(read_only(values.numbers), read_only(words), counts)
         self._add_counts(counts)
 

@@ -1,9 +1,10 @@
 """Sets with many rows turned round: of each record its rows, kept while its shard does not change.
 
-Under a filter that selects few records it is far cheaper to read their rows than to intersect every
-row with the filter. An index is made when a shard is asked about for the second time without a
-write in between, so that shards that are being written to never pay for one, and is good for as
-long as no later batch has named the shard. It costs two bytes a member and four a position.
+Under a filter that selects few records it is far cheaper to read their rows than to intersect
+every row with the filter. An index is made once questions about a shard, without a write in
+between, have cost as much as making it, so that shards that are being written to never pay for one;
+it is good for as long as no later batch has named the shard. It takes two bytes a member and four a
+position.
 """
 
 import threading
@@ -25,6 +26,9 @@ ROWS_MIN: Final = 512
 
 KEPT_BYTES_MAX: Final = 1 << 30
 """Bytes of all indices of the process together; none is made that would exceed it."""
+
+LOOKING_COST: Final = 1 / 16
+"""What looking for records in every row costs, by what making an index costs."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,9 +65,13 @@ class ForwardIndex:
 
 @dataclass(slots=True)
 class _Kept:
-    """The batch up to which a shard had come when it was asked about, and the index if made."""
+    """The batch up to which a shard had come when it was asked about, and the index if made.
+
+    `spent`: what questions since then would have saved by an index, in the cost of making it.
+    """
 
     sequence: int
+    spent: float = 0.0
     index: ForwardIndex | None = None
 
 
@@ -77,6 +85,17 @@ def find_index(shard: Shard, rows: Rows) -> ForwardIndex | None:
     return kept.index if kept is not None and kept.sequence == shard.applied_sequence else None
 
 
+def index_for_records(shard: Shard, rows: Rows) -> ForwardIndex | None:
+    """Return an index for reading a few records' rows, None if these are better looked for.
+
+    One is made once records were looked for so often that it would have cost less.
+    """
+    index = find_index(shard, rows)
+    if index is None and len(rows.codes()) >= ROWS_MIN and _spend(shard, rows, LOOKING_COST):
+        index = _keep(shard, rows, flatten(rows))
+    return index
+
+
 def count_by_code(
     shard: Shard, rows: Rows, selection: Selection, counts: npt.NDArray[np.int64]
 ) -> None:
@@ -84,14 +103,13 @@ def count_by_code(
     index = find_index(shard, rows)
     if index is None:
         flat = flatten(rows)
-        if _was_asked_before(shard, rows):
-            index = _keep(shard, rows, flat)
-        else:
+        if not _spend(shard, rows, 1.0):
             found = np.empty(len(flat.codes), dtype=np.int64)
             words = read_only(selection.words)
             count_rows_in_words(read_only(flat.positions), flat.bounds, words, found)
             counts[flat.codes] += found
             return
+        index = _keep(shard, rows, flat)
     positions = read_only(selection.positions())
     count_members(read_only(index.starts), read_only(index.members), positions, counts)
 
@@ -110,14 +128,15 @@ def flatten(rows: Rows) -> FlatRows:
     return FlatRows(codes.astype(np.int64), bounds, positions)
 
 
-def _was_asked_before(shard: Shard, rows: Rows) -> bool:
-    """Note that the shard is asked about; return whether it was, as it is now."""
+def _spend(shard: Shard, rows: Rows, cost: float) -> bool:
+    """Note what a question costs without an index; return whether one would have paid already."""
     with _lock:
         kept = _kept.get(rows)
-        if kept is not None and kept.sequence == shard.applied_sequence:
-            return True
-        _kept[rows] = _Kept(shard.applied_sequence)
-        return False
+        if kept is None or kept.sequence != shard.applied_sequence:
+            kept = _kept[rows] = _Kept(shard.applied_sequence)
+        has_paid = kept.spent >= 1.0
+        kept.spent += cost
+        return has_paid
 
 
 def _keep(shard: Shard, rows: Rows, flat: FlatRows) -> ForwardIndex:
@@ -130,5 +149,5 @@ def _keep(shard: Shard, rows: Rows, flat: FlatRows) -> ForwardIndex:
     with _lock:
         held = sum(kept.index.size_bytes for kept in _kept.values() if kept.index is not None)
         if held + index.size_bytes <= KEPT_BYTES_MAX:
-            _kept[rows] = _Kept(shard.applied_sequence, index)
+            _kept[rows] = _Kept(shard.applied_sequence, index=index)
     return index

@@ -31,7 +31,7 @@ from bitbrook.engine.evaluate.group_keys import (
 )
 from bitbrook.engine.evaluate.measures import (
     DistinctValues,
-    Sums,
+    VectorState,
     count_entries,
     count_groups,
     grown,
@@ -170,8 +170,8 @@ class _Groups:
         size = numbering.size if isinstance(numbering, _Dense) else 0
         self.counts = np.zeros(size, dtype=np.int64)
         self.measures = [plan_measure(measure, reading, size) for measure in question.measures]
-        self._sums = [state for state in self.measures if isinstance(state, Sums)]
-        self._by_entry = [state for state in self.measures if not isinstance(state, Sums)]
+        self._by_vector = [state for state in self.measures if isinstance(state, VectorState)]
+        self._by_entry = [state for state in self.measures if not isinstance(state, VectorState)]
         self._vector_groups = np.zeros(0, dtype=np.uint32)
         self._vector_group_count = math.prod(key.code_count for key in self._vectors)
 
@@ -246,13 +246,13 @@ class _Groups:
         groups, words = self._vector_groups, selection.words
         last = first + self._vector_group_count
         is_counted = False
-        for sums in self._sums:
+        for state in self._by_vector:
             reuses = not is_counted and self._vector_group_count <= COMPARED_GROUPS_MAX
-            before = sums.valued[first:last].copy() if reuses else None
-            is_full = sums.add_words(shard, groups, words, first)
+            before = state.valued[first:last].copy() if reuses else None
+            is_full = state.add_words(shard, groups, words, first)
             if is_full and before is not None:
-                # The pass that added up has counted as well.
-                self.counts[first:last] += sums.valued[first:last] - before
+                # The pass over the numbers has counted as well.
+                self.counts[first:last] += state.valued[first:last] - before
                 is_counted = True
         if not is_counted:
             count_groups(groups, words, self.counts[first:])

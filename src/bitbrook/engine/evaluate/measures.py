@@ -1,7 +1,7 @@
 """What groups are asked besides their count, gathered shard by shard into arrays by group.
 
-Records come as entries: positions, each with its group (a record may be in several). Sums, the
-common case, also take the words of a selection over dense groups, which is several times faster.
+Records come as entries: positions, each with its group (a record may be in several). Sums and
+extremes also take the words of a selection over dense groups, which is several times faster.
 Sums are exact: in 64 bits where the numbers' bounds and count say that every sum fits, else as two
 sums of 32-bit halves that are put together as Python integers.
 """
@@ -17,6 +17,7 @@ from bitbrook.algebra.questions import Measure, MeasureKind
 from bitbrook.bitmap.codes import Codes
 from bitbrook.bitmap.group_kernels import (
     count_in_words,
+    extremes_in_words_by_group,
     extremes_of_entries,
     total_entries,
     total_in_words,
@@ -112,15 +113,11 @@ class _NumberState(MeasureState):
         self.valued = grown(self.valued, size)
 
 
-class Sums(_NumberState):
-    """Sums that are known to fit 64 bits."""
-
-    def __init__(self, field: FieldSchema, size: int) -> None:
-        super().__init__(field, size)
-        self.sums = np.zeros(size, dtype=np.int64)
+class VectorState(_NumberState):
+    """A measure that also takes a whole vector, read through the words of a selection."""
 
     def add_words(self, shard: Shard, groups: Groups, words: Words, first: int) -> bool:
-        """Add up the selected records' numbers; their groups count from `first`.
+        """Take the selected records into account; their groups count from `first`.
 
         Returns whether every one of the records has a value, so that `valued` counts them all.
         """
@@ -130,10 +127,23 @@ class Sums(_NumberState):
         is_full = values.count == len(shard.exists)
         if not is_full:
             words = words & whole_words(values.present)
-        self._total(groups, values.numbers, words, first)
+        self._add_vector(groups, values.numbers, words, first)
         return is_full
 
-    def _total(
+    @abstractmethod
+    def _add_vector(
+        self, groups: Groups, numbers: npt.NDArray[np.integer[Any]], words: Words, first: int
+    ) -> None: ...
+
+
+class Sums(VectorState):
+    """Sums that are known to fit 64 bits."""
+
+    def __init__(self, field: FieldSchema, size: int) -> None:
+        super().__init__(field, size)
+        self.sums = np.zeros(size, dtype=np.int64)
+
+    def _add_vector(
         self, groups: Groups, numbers: npt.NDArray[np.integer[Any]], words: Words, first: int
     ) -> None:
         total_in_words(
@@ -169,11 +179,11 @@ class _WideSums(Sums):
         super().__init__(field, size)
         self.upper = np.zeros(size, dtype=np.int64)
 
-    def _total(
+    def _add_vector(
         self, groups: Groups, numbers: npt.NDArray[np.integer[Any]], words: Words, first: int
     ) -> None:
         wide = numbers.astype(np.int64)
-        super()._total(groups, wide & LOWER_HALF, words, first)
+        super()._add_vector(groups, wide & LOWER_HALF, words, first)
         counted_already = np.zeros(len(self.valued) - first, dtype=np.int64)
         total_in_words(
             read_only(groups),
@@ -203,12 +213,24 @@ class _WideSums(Sums):
         self.upper = grown(self.upper, size)
 
 
-class _Extremes(_NumberState):
+class _Extremes(VectorState):
     def __init__(self, field: FieldSchema, size: int, *, is_least: bool) -> None:
         super().__init__(field, size)
         self._is_least = is_least
         self.least = np.full(size, INT64_MAX, dtype=np.int64)
         self.greatest = np.full(size, INT64_MIN, dtype=np.int64)
+
+    def _add_vector(
+        self, groups: Groups, numbers: npt.NDArray[np.integer[Any]], words: Words, first: int
+    ) -> None:
+        extremes_in_words_by_group(
+            read_only(groups),
+            read_only(numbers),
+            read_only(words),
+            self.valued[first:],
+            self.least[first:],
+            self.greatest[first:],
+        )
 
     def _add_numbers(self, groups: EntryGroups, numbers: ByGroup) -> None:
         extremes_of_entries(groups, numbers, self.least, self.greatest)

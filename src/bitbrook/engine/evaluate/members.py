@@ -9,7 +9,7 @@ from pyroaring import BitMap
 from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.word_kernels import Positions
-from bitbrook.engine.evaluate.forward import find_index
+from bitbrook.engine.evaluate.forward import index_for_records
 from bitbrook.engine.evaluate.reading import AnyRows
 from bitbrook.engine.shard import Shard
 
@@ -57,7 +57,9 @@ def members_of(
     `codes` restricts to those rows. Each record's rows ascend by code or, if given, by their rank
     (`ranks[code]`, a permutation).
     """
-    index = find_index(shard, rows) if isinstance(rows, Rows) else None
+    index = index_for_records(shard, rows) if isinstance(rows, Rows) else None
+    if index is not None and ranks is None and codes is None:
+        return Members(*index.members_at(positions))
     if index is None:
         selected = Selection.of_positions(positions).bitmap
         found_positions, found_codes = pairs_of(rows, selected, codes)

@@ -78,4 +78,4 @@ def as_unsigned(numbers: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
 
 def wrapped(number: int, kind: type[np.integer[Any]]) -> np.integer[Any]:
     """Return a stored number as `as_unsigned` shows it."""
-    return kind(number & int(np.iinfo(kind).max))
+    return kind(number & ((1 << 8 * np.dtype(kind).itemsize) - 1))

@@ -20,6 +20,7 @@ from bitbrook.bitmap.values import Values
 from bitbrook.bitmap.views import views_for_range
 from bitbrook.bitmap.word_kernels import SHARD_WORDS, Words
 from bitbrook.engine.dictionary import RowDictionary
+from bitbrook.engine.evaluate.row_order import codes_of
 from bitbrook.engine.field import FieldShard
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.shard import Shard
@@ -60,8 +61,8 @@ class Reading:
         """Return the codes (int64[]) of those rows that the partition ever met, each once."""
         if field.type is FieldType.BOOL:
             return np.unique(np.array([int(row) for row in rows], dtype=np.int64))
-        codes = self.dictionary(field).find_codes(rows)
-        return np.unique(codes[codes >= 0])
+        codes = codes_of(self.dictionary(field), rows)
+        return np.unique(codes) if len(codes) > 1 else codes
 
     def rows_at(self, field: FieldSchema, codes: npt.NDArray[np.integer[Any]]) -> PartialRows:
         """Return the rows of these codes: uint64[n], bool[n], or object[n] of str."""

@@ -52,6 +52,9 @@ from bitbrook.schema.field_types import UINT64_MAX, FieldSchema
 ShardNumbers = frozenset[int]
 Combine = Callable[[Selection, Selection], Selection]
 
+CROWDED_COUNT_MIN: Final = 1 << 16
+"""From so many positions in a shard on, roaring keeps bits and no arrays."""
+
 _WHOLE_SHARD: Final = BitMap(range(SHARD_WIDTH))
 
 
@@ -227,6 +230,7 @@ class _Intersect(Selector):
         self.shards = reduce(and_, (operand.shards for operand in operands))
         # What is cheap to select and selects little comes first; a range is better narrowed.
         self._first, *self._others = sorted(operands, key=_eagerness)
+        self._has_rows_only = all(isinstance(operand, _HasRow) for operand in operands)
 
     def select(self, shard: Shard) -> Selection:
         selection = self._first.select(shard)
@@ -246,6 +250,8 @@ class _Intersect(Selector):
     def count(self, shard: Shard) -> int:
         if not self._others:
             return self._first.count(shard)
+        if self._has_rows_only:
+            return _count_common([each.select(shard) for each in (self._first, *self._others)])
         selection = self._first.select(shard)
         *between, last = self._others
         for operand in between:
@@ -255,6 +261,19 @@ class _Intersect(Selector):
         if isinstance(last, _HasRow):
             return selection.and_count(last.select(shard))
         return len(last.narrow(shard, selection)) if selection else 0
+
+
+def _count_common(selections: list[Selection]) -> int:
+    """Return how many positions all of several roaring selections have."""
+    selections.sort(key=len)
+    if not selections[0]:
+        return 0
+    if len(selections[-1]) * len(selections[-2]) > SHARD_WIDTH * CROWDED_COUNT_MIN:
+        # What two large rows share is made in one pass over their bits, while what a small and a
+        # large one share must be made into arrays: 10 us against 60.
+        selections.reverse()
+    *before, last = selections
+    return reduce(and_, before).and_count(last)
 
 
 def _eagerness(selector: Selector) -> int:

@@ -38,6 +38,10 @@ from bitbrook.schema.field_types import INT64_MAX, FieldSchema
 DENSE_SPAN_MAX: Final = 1 << 21
 """Numbers within so small a range are counted in an array; others through a hash table."""
 
+WIDE_SPAN_MAX: Final = 1 << 25
+SLOTS_PER_VALUE: Final = 4
+"""So are numbers in wider ranges if they are many for it: a hash table would be as large."""
+
 
 def number_totals(question: NumberTotals, reading: Reading) -> TotalsPartial:
     """Return the sum, count and extremes of a number field over the selected records."""
@@ -99,9 +103,9 @@ class _Totals:
             is_in = is_present & (numbers >= bounds[0]) & (numbers <= bounds[1])
             self._add_numbers(numbers[is_in])
         elif bounds != (values.low, values.high):
-            self._add_range(values, selected_words(selection, values), *bounds)
+            self._add_range(values, selected_words(selection, values, shard), *bounds)
         else:
-            self._add_words(values, selected_words(selection, values))
+            self._add_words(values, selected_words(selection, values, shard))
 
     def _add_numbers(self, numbers: npt.NDArray[np.int64]) -> None:
         if len(numbers) == 0:
@@ -182,12 +186,13 @@ def value_counts(question: ValueCounts, reading: Reading) -> ValueCountsPartial:
     if bounds is None:
         return ValueCountsPartial(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
     low, high = bounds
-    if high - low < DENSE_SPAN_MAX:
+    if high - low < max(DENSE_SPAN_MAX, min(WIDE_SPAN_MAX, _slots_worth_having(shards, field))):
         dense = sweep(
             shards,
             lambda: _DenseCounts(field.id, selector, low, high - low + 1),
             reading.budget,
-            is_heavy=True,
+            # Of an array of hundreds of megabytes one is enough.
+            is_heavy=high - low < DENSE_SPAN_MAX,
         )
         counts = sum((state.counts for state in dense[1:]), dense[0].counts)
         found = np.flatnonzero(counts)
@@ -198,6 +203,12 @@ def value_counts(question: ValueCounts, reading: Reading) -> ValueCountsPartial:
     values = hashed.codes.met
     order = np.argsort(values)
     return ValueCountsPartial(values[order], hashed.counts[: len(values)][order])
+
+
+def _slots_worth_having(shards: list[Shard], field: FieldSchema) -> int:
+    """Return how many slots an array may have to be no slower than hashing the field's values."""
+    found = (values_of(shard, field.id) for shard in shards)
+    return SLOTS_PER_VALUE * sum(values.count for values in found if values is not None)
 
 
 def number_bounds(shards: list[Shard], field: FieldSchema) -> tuple[int, int] | None:
@@ -218,8 +229,10 @@ def values_of(shard: Shard, field_id: int) -> Values | None:
     return None if field_shard is None else field_shard.values
 
 
-def selected_words(selection: Selection, values: Values) -> Words:
+def selected_words(selection: Selection, values: Values, shard: Shard) -> Words:
     """Return the words of the selected records that have a value."""
+    if selection.is_existing and values.count == len(shard.exists) and not selection.is_all:
+        return selection.words
     present = whole_words(values.present)
     return present if selection.is_all else selection.words & present
 
@@ -247,7 +260,9 @@ class _DenseCounts:
         base = wrapped(values.low, numbers.dtype.type)
         refine_groups(numbers, base, np.uint32(0), np.uint32(1), groups)
         above = self.counts[values.low - self._low :]
-        count_in_words(read_only(groups), read_only(selected_words(selection, values)), above)
+        count_in_words(
+            read_only(groups), read_only(selected_words(selection, values, shard)), above
+        )
 
 
 class _HashedCounts:

@@ -69,7 +69,8 @@ class PendingWrites:
         counts = iter(self._scope.database.write(self._scope.table, batch))
         changed = {}
         for call_index, write in writes:
-            total = sum(next(counts) for _ in write.operations)
+            # A batch without a record reaches no partition, and none counts its operations.
+            total = sum(next(counts, 0) for _ in write.operations)
             changed[call_index] = write.is_always_true or total > 0
         return changed
 

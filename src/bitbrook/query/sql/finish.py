@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -95,7 +96,7 @@ class Finisher:
 
 def open_locked(memory_bytes_max: int) -> duckdb.DuckDBPyConnection:
     """Return a new connection to an empty database that can reach nothing outside itself."""
-    settings = {**_SETTINGS, "memory_limit": f"{memory_bytes_max // (1 << 20)}MiB"}
+    settings: dict[str, Any] = {**_SETTINGS, "memory_limit": f"{memory_bytes_max // (1 << 20)}MiB"}
     connection = duckdb.connect(":memory:", config=settings)
     connection.execute("SET lock_configuration = true")
     return connection

@@ -4,8 +4,8 @@ Every name in the SQL is one we made (`r1`, `c0`, `scan1`) or a column of a tabl
 value is a literal we wrote. Nothing of the statement's text gets through.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
+from typing import Protocol
 
 from bitbrook.query.sql.functions.definitions import MODIFIERS, cast, duck_type, quoted
 from bitbrook.query.sql.tree import (
@@ -35,7 +35,24 @@ from bitbrook.query.sql.tree import (
 from bitbrook.query.sql.types import Kind, SqlType
 from bitbrook.schema.field_types import TimeUnit
 
-Materialise = Callable[[Query], str | None]
+
+class Tables(Protocol):
+    """Where the rows of relations come from, asked while a query is written."""
+
+    def materialise(self, query: Query) -> str | None:
+        """Return the table that holds the answer of a query, None if the query is to be written.
+
+        The table's columns are c0, c1 and so on.
+        """
+        ...
+
+    def before(self, select: Select) -> None:
+        """Change a SELECT before it is written: conditions may be met already."""
+        ...
+
+    def load(self, source: Scan | Rows) -> None:
+        """Provide the rows of a relation under the name that `table_of` gives."""
+        ...
 
 
 def name(identifier: str) -> str:
@@ -49,20 +66,16 @@ def table_of(source: Scan | Rows) -> str:
 
 
 class Renderer:
-    """Writes queries.
+    """Writes queries over tables."""
 
-    `materialise` may answer a query otherwise; it returns the name of the table that holds the
-    answer, whose columns are c0, c1 and so on, or None.
-    """
-
-    def __init__(self, materialise: Materialise = lambda _: None) -> None:
-        self._materialise = materialise
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
 
     def query(self, query: Query) -> str:
         """Return a query whose columns are c0, c1 and so on."""
-        table = self._materialise(query)
+        table = self._tables.materialise(query)
         if table is not None:
-            return f"SELECT * FROM {name(table)}"
+            return f"SELECT * FROM {name(table)}"  # noqa: S608 - every name and literal is ours
         match query:
             case Select():
                 return self._select(query)
@@ -136,11 +149,14 @@ class Renderer:
         return f"{sql}{direction} NULLS {'FIRST' if item.nulls_first else 'LAST'}"
 
     def _select(self, select: Select) -> str:
+        self._tables.before(select)
         outputs = ", ".join(
             f"{self._as(output.expression, output.type)} AS c{index}"
             for index, output in enumerate(select.outputs)
         )
-        clauses = [f"{self._with(select)}SELECT {'DISTINCT ' if select.is_distinct else ''}{outputs}"]
+        clauses = [
+            f"{self._with(select)}SELECT {'DISTINCT ' if select.is_distinct else ''}{outputs}"
+        ]
         if select.source is not None:
             clauses.append(f"FROM {self.source(select.source)}")
         if select.where:
@@ -182,7 +198,7 @@ class Renderer:
             f"c{index}{' DESC' if is_descending else ''} NULLS LAST"
             for index, is_descending in query.order
         ]
-        clauses = [f"{self._with(query)}SELECT * FROM ({body}) AS r0"]
+        clauses = [f"{self._with(query)}SELECT * FROM ({body}) AS r0"]  # noqa: S608 - every name and literal is ours
         if order:
             clauses.append("ORDER BY " + ", ".join(order))
         return " ".join([*clauses, *_page(query)])
@@ -195,7 +211,7 @@ class Renderer:
             for index, (_, kind) in enumerate(wanted)
         )
         assert len(columns) == len(wanted), "checked by the binder"
-        return f"(SELECT {casts} FROM ({sql}) AS r0)"
+        return f"(SELECT {casts} FROM ({sql}) AS r0)"  # noqa: S608 - every name and literal is ours
 
     def _with(self, query: Query) -> str:
         if not query.ctes:
@@ -220,8 +236,10 @@ class Renderer:
         """Return a FROM."""
         match source:
             case Scan():
+                self._tables.load(source)
                 return self._scan(source)
             case Rows():
+                self._tables.load(source)
                 return f"{table_of(source)} AS r{source.relation}"
             case CteUse():
                 return f"{name(source.name)} AS r{source.relation}"
@@ -242,7 +260,8 @@ class Renderer:
             f", LATERAL (SELECT unnest(s.{name(column)}) AS m) AS m{index}"
             for index, column in enumerate(flattened)
         )
-        return f"(SELECT s.*{members} FROM {table_of(scan)} AS s{unnested}) AS r{scan.relation}"
+        table, relation = table_of(scan), scan.relation
+        return f"(SELECT s.*{members} FROM {table} AS s{unnested}) AS r{relation}"  # noqa: S608 - ours
 
     def _joined(self, source: Joined) -> str:
         left, right = self.source(source.left), self.source(source.right)

@@ -7,7 +7,7 @@ how a selected expression is recognised as one of the groups.
 
 import enum
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -96,7 +96,7 @@ class Aggregate:
     name: str
     arguments: "tuple[Expression, ...]"
     type: SqlType
-    render: Render = field(compare=False, repr=False)
+    render: "Callable[[list[str], Aggregate], str]" = field(compare=False, repr=False)
     is_distinct: bool = False
     filter: "Expression | None" = None
     offset: int = field(default=0, compare=False)
@@ -331,3 +331,72 @@ def subqueries_of(node: Expression) -> Iterator[Subquery]:
     return (part for part in walk(node) if isinstance(part, Subquery))
 
 
+def with_parts(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Return an expression whose direct parts are changed."""
+    match node:
+        case Call() | Aggregate():
+            arguments = tuple(change(part) for part in node.arguments)
+            if isinstance(node, Aggregate) and node.filter is not None:
+                return replace(node, arguments=arguments, filter=change(node.filter))
+            return replace(node, arguments=arguments)
+        case Case():
+            branches = tuple(
+                (change(condition), change(value)) for condition, value in node.branches
+            )
+            return replace(node, branches=branches, otherwise=change(node.otherwise))
+        case InList():
+            items = tuple(change(item) for item in node.items)
+            return replace(node, operand=change(node.operand), items=items)
+        case Window():
+            call = with_parts(node.call, change)
+            assert isinstance(call, Aggregate | Call), "of the same kind"
+            order = tuple(replace(i, expression=change(i.expression)) for i in node.order)
+            partition = tuple(change(part) for part in node.partition)
+            return replace(node, call=call, partition=partition, order=order)
+        case Subquery() if node.operand is not None:
+            return replace(node, operand=change(node.operand))
+        case _:
+            return node
+
+
+def relations_in(query: Query) -> Iterator[Source]:
+    """Give every relation that a query reads, those of its subqueries and tables in WITH too."""
+    for cte in query.ctes:
+        yield from relations_in(cte.query)
+    if isinstance(query, SetOperation):
+        yield from relations_in(query.left)
+        yield from relations_in(query.right)
+        return
+    for source in sources_of(query.source):
+        yield source
+        if isinstance(source, Derived):
+            yield from relations_in(source.query)
+    for expression in expressions_of(query):
+        for subquery in subqueries_of(expression):
+            yield from relations_in(subquery.query)
+
+
+def expressions_of(select: Select) -> Iterator[Expression]:
+    """Give every expression of a SELECT, those in its joins too."""
+    yield from (output.expression for output in select.outputs)
+    yield from select.where
+    yield from select.groups
+    yield from select.having
+    yield from (item.expression for item in select.order)
+    if select.qualify is not None:
+        yield select.qualify
+    yield from _join_conditions(select.source)
+
+
+def _join_conditions(source: "Source | None") -> Iterator[Expression]:
+    if isinstance(source, Joined):
+        yield from source.conditions
+        yield from _join_conditions(source.left)
+        yield from _join_conditions(source.right)
+
+
+def stands_alone(query: Query) -> bool:
+    """Return whether a query can be answered by itself: it reads nothing defined around it."""
+    defined = {cte.name for source in [query] for cte in source.ctes}
+    uses = [source.name for source in relations_in(query) if isinstance(source, CteUse)]
+    return not query.is_correlated and all(name in defined for name in uses)

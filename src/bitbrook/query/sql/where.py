@@ -58,7 +58,7 @@ _OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-class NotBitmaps(Exception):  # noqa: N818 - not an error: DuckDB finishes what this meets
+class NotBitmaps(Exception):
     """A condition that bitmaps do not answer."""
 
 
@@ -203,9 +203,7 @@ class Conditions:
             raise NotBitmaps
         return self._among(left, [constant], is_true=operator == "=")
 
-    def _among(
-        self, column: Column, items: list[Constant], *, is_true: bool
-    ) -> algebra.Expression:
+    def _among(self, column: Column, items: list[Constant], *, is_true: bool) -> algebra.Expression:
         field = self._field(column)
         given = [item for item in items if item.value is not None]
         if not is_true and len(given) < len(items):
@@ -229,11 +227,7 @@ class Conditions:
             if self._scan.table.is_keyed:
                 ids.append(item.value)
             else:
-                ids += [
-                    number
-                    for number in _whole(item.value)
-                    if 0 <= number <= UINT64_MAX
-                ]
+                ids += [number for number in _whole(item.value) if 0 <= number <= UINT64_MAX]
         if not ids:
             return Nothing()
         return Intersect((All(), Records(tuple(dict.fromkeys(ids)))))

@@ -1,0 +1,1 @@
+"""Names found and types checked: sqlglot's tree to the bound tree."""

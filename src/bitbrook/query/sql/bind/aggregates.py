@@ -1,6 +1,7 @@
 """Aggregates and window functions, bound: what they run over, filters and windows."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -44,8 +45,8 @@ class AggregateBinder:
         """Whether a function is an aggregate, or one for windows alone."""
         return name in AGGREGATES or name in WINDOW_FUNCTIONS
 
-    def bind_call(self, node: exp.Anonymous) -> Aggregate:
-        """Return a bound aggregate."""
+    def bind_call(self, node: exp.Anonymous, *, is_windowed: bool = False) -> Aggregate:
+        """Return a bound aggregate; over a window it may take the aggregates of groups."""
         name, offset = str(node.name).upper(), offset_of(node)
         if name not in AGGREGATES:
             raise self._text.error(f"'{name.lower()}' needs a window: add OVER (...)", offset)
@@ -58,6 +59,8 @@ class AggregateBinder:
         else:
             arguments = [self._bind(argument) for argument in nodes]
             arguments = checked(name, function, arguments, offset, self._text)
+        if not is_windowed:
+            self._refuse_nested(arguments)
         self._check(name, arguments)
         kind = function.result_type(arguments)
         prefix = self._text.prefix(offset)
@@ -74,8 +77,14 @@ class AggregateBinder:
         if condition.type != BOOL:
             raise self._text.error("boolean expression expected", condition.offset)
         return Aggregate(
-            call.name, call.arguments, call.type, call.render, call.is_distinct, condition,
-            call.offset, call.prefix,
+            call.name,
+            call.arguments,
+            call.type,
+            call.render,
+            call.is_distinct,
+            condition,
+            call.offset,
+            call.prefix,
         )
 
     def bind_window(self, node: exp.Window) -> Window:
@@ -104,18 +113,19 @@ class AggregateBinder:
         if function is None:
             if name not in AGGREGATES:
                 raise self._text.error(f"unknown function '{name.lower()}'", offset)
-            return self.bind_call(node)
+            return self.bind_call(node, is_windowed=True)
         arguments = [self._bind(argument) for argument in node.expressions]
         arguments = checked(name, function, arguments, offset, self._text)
         kind = function.result_type(arguments)
         return Call(name, tuple(arguments), kind, function.render, offset)
 
-    def _check(self, name: str, arguments: list[Expression]) -> None:
+    def _refuse_nested(self, arguments: list[Expression]) -> None:
         for argument in arguments:
             for part in walk(argument):
                 if isinstance(part, Aggregate | Window):
-                    message = "aggregates cannot be nested"
-                    raise self._text.error(message, part.offset)
+                    raise self._text.error("aggregates cannot be nested", part.offset)
+
+    def _check(self, name: str, arguments: list[Expression]) -> None:
         first = arguments[0] if arguments else None
         if name != "COUNT" and isinstance(first, Column) and first.name == "_id":
             message = f"_id column cannot be used in aggregate function '{name.lower()}'"
@@ -123,10 +133,8 @@ class AggregateBinder:
         if name == "PERCENTILE":
             nth = arguments[1]
             assert isinstance(nth, Constant), "checked to be a literal"
-            is_rank = nth.type.kind in {Kind.INT, Kind.DECIMAL} and not isinstance(
-                nth.value, str | tuple | None
-            )
-            if not is_rank or not 0 <= nth.value <= 100:
+            is_rank = isinstance(nth.value, int | Decimal) and 0 <= nth.value <= 100
+            if not is_rank or nth.type.kind not in {Kind.INT, Kind.DECIMAL}:
                 raise self._text.error(f"value '{nth.value}' out of range", nth.offset)
 
     def _frame(self, spec: exp.WindowSpec | None) -> str:

@@ -18,9 +18,7 @@ from bitbrook.query.sql.types import VOID, Kind, common_type, is_assignable, tim
 from bitbrook.schema.field_types import TimeUnit
 
 
-def scalar(
-    name: str, arguments: list[Expression], offset: int, text: StatementText
-) -> Expression:
+def scalar(name: str, arguments: list[Expression], offset: int, text: StatementText) -> Expression:
     """Return a call of a scalar function.
 
     Raises:
@@ -134,8 +132,10 @@ def _check_particulars(name: str, arguments: list[Expression], text: StatementTe
                 raise text.error(f"'{unit.value}' is not a valid time unit", unit.offset)
         case "STR" | "ROUND":
             last = arguments[-1]
-            if isinstance(last, Constant) and len(arguments) > 1 and not (
-                isinstance(last.value, int) and (name == "ROUND" or 0 <= last.value)
+            if (
+                isinstance(last, Constant)
+                and len(arguments) > 1
+                and not (isinstance(last.value, int) and (name == "ROUND" or last.value >= 0))
             ):
                 raise text.error(f"value '{last.value}' out of range", last.offset)
         case "RANGEQ":

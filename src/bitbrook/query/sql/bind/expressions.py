@@ -72,6 +72,31 @@ class ExpressionBinder:
         self.text = scope.text
         self._bind_query = bind_query
         self._aggregates = AggregateBinder(self.bind, scope)
+        self._binders: dict[type[Node], Callable[[Any], Expression]] = {
+            exp.Column: self._column,
+            exp.Parameter: self._parameter,
+            exp.Paren: self._paren,
+            exp.And: self._and,
+            exp.Or: self._or,
+            exp.Not: self._not,
+            exp.Neg: self._negative,
+            exp.BitwiseNot: self._bit_not,
+            exp.Is: self._is,
+            exp.Between: self._between,
+            exp.In: self._in,
+            exp.Like: self._like,
+            exp.Case: self._case,
+            exp.Cast: self._cast,
+            exp.Array: self._array,
+            exp.CurrentTimestamp: self._now,
+            exp.CurrentDate: self._today,
+            exp.Exists: self._exists,
+            exp.Subquery: self._scalar_query,
+            exp.Select: self._scalar_query,
+            exp.Anonymous: self._call,
+            exp.Window: self._window,
+            exp.Filter: self._filtered,
+        }
 
     def bind(self, node: Node) -> Expression:
         """Return the bound expression.
@@ -83,18 +108,27 @@ class ExpressionBinder:
         if constant is not None:
             return constant
         kind = type(node)
+        self._check_parts(node)
         if kind in _ARITHMETIC:
             left, right = self.bind(node.this), self.bind(node.expression)
             return operators.arithmetic(_ARITHMETIC[kind], left, right, self.text)
         if kind in _COMPARISONS:
             left, right = self.bind(node.this), self.bind(node.expression)
             return operators.comparison(_COMPARISONS[kind], left, right, self.text)
-        bind = _BINDERS.get(kind)
+        bind = self._binders.get(kind)
         if bind is None:
             raise self.text.error(
                 f"'{node.sql()[:40]}' is not an expression that can be used here", offset_of(node)
             )
-        return bind(self, node)
+        return bind(node)
+
+    def _check_parts(self, node: Node) -> None:
+        """Refuse what a node says beyond the parts that its binder reads."""
+        known = _PARTS.get(type(node), _OPERANDS)
+        for part, value in node.args.items():
+            if value and part not in known:
+                message = f"'{node.sql()[:40]}' is not an expression that can be used here"
+                raise self.text.error(message, offset_of(node))
 
     def condition(self, node: Node) -> Expression:
         """Return a bound condition.
@@ -113,7 +147,7 @@ class ExpressionBinder:
         if node.args.get("db") is not None:
             raise self.text.error(f"column '{node.sql()}' not found", offset_of(node))
         table = name_of(node.args["table"]) if node.args.get("table") else None
-        name, offset = name_of(node.this), offset_of(node)
+        name, offset = name_of(node.this), offset_of(node.args.get("table") or node)
         column = self.scope.find_column(table, name, offset)
         if column is not None:
             return column
@@ -122,6 +156,15 @@ class ExpressionBinder:
         if "-" in name and not node.this.args.get("quoted"):
             return self.bind(_as_difference(node))
         raise self.text.error(f"column '{name}' not found", offset)
+
+    def _parameter(self, node: exp.Parameter) -> Expression:
+        """Return the column that `@0` means in TRANSFORM."""
+        name, offset = node.this.name, offset_of(node)
+        if any(relation.alias == "@" for relation in self.scope.relations):
+            column = self.scope.find_column("@", name, offset)
+            if column is not None:
+                return column
+        raise self.text.error(f"variable '@{name}' not found", offset)
 
     def _paren(self, node: exp.Paren) -> Expression:
         return self.bind(node.this)
@@ -149,7 +192,8 @@ class ExpressionBinder:
     def _is(self, node: exp.Is) -> Expression:
         operand = self.bind(node.this)
         if isinstance(node.expression, exp.Null):
-            return operators.is_null(operand)
+            tested = operators.is_null(operand)
+            return operators.negation(tested, self.text) if node.args.get("negate") else tested
         raise self.text.error("IS takes NULL or NOT NULL", offset_of(node.expression))
 
     def _between(self, node: exp.Between) -> Expression:
@@ -179,7 +223,8 @@ class ExpressionBinder:
         return operators.in_list(operand, items, self.text)
 
     def _like(self, node: exp.Like) -> Expression:
-        return operators.like(self.bind(node.this), self.bind(node.expression), self.text)
+        tested = operators.like(self.bind(node.this), self.bind(node.expression), self.text)
+        return operators.negation(tested, self.text) if node.args.get("negate") else tested
 
     def _case(self, node: exp.Case) -> Expression:
         subject = node.this
@@ -226,15 +271,17 @@ class ExpressionBinder:
 
     def _exists(self, node: exp.Exists) -> Expression:
         bound, inner = self._query(node.this)
-        return Subquery(
-            SubqueryUse.EXISTS, bound, BOOL, None, inner.is_correlated, offset_of(node)
-        )
+        return Subquery(SubqueryUse.EXISTS, bound, BOOL, None, inner.is_correlated, offset_of(node))
 
     def _scalar_query(self, node: Node) -> Expression:
         bound, inner = self._query(node)
         self._one_column(bound, offset_of(node))
         return Subquery(
-            SubqueryUse.SCALAR, bound, bound.columns[0][1], None, inner.is_correlated,
+            SubqueryUse.SCALAR,
+            bound,
+            bound.columns[0][1],
+            None,
+            inner.is_correlated,
             offset_of(node),
         )
 
@@ -254,12 +301,14 @@ class ExpressionBinder:
         if self._aggregates.knows(name):
             return self._aggregates.bind_call(node)
         function = SCALARS.get(name)
-        arguments = []
+        arguments: list[Expression] = []
         for index, argument in enumerate(node.expressions):
             if isinstance(argument, exp.Distinct | exp.Star):
                 raise self.text.error(f"'{name.lower()}' takes values", offset)
             takes_unit = (
-                function is not None and index == 0 and function.parameters[:1]
+                function is not None
+                and index == 0
+                and function.parameters[:1]
                 and function.parameters[0].is_unit
             )
             if takes_unit and _is_bare_unit(argument):
@@ -306,27 +355,20 @@ def _as_difference(column: exp.Column) -> Node:
     return node
 
 
-_BINDERS: dict[type[Node], Callable[[ExpressionBinder, Any], Expression]] = {
-    exp.Column: ExpressionBinder._column,
-    exp.Paren: ExpressionBinder._paren,
-    exp.And: ExpressionBinder._and,
-    exp.Or: ExpressionBinder._or,
-    exp.Not: ExpressionBinder._not,
-    exp.Neg: ExpressionBinder._negative,
-    exp.BitwiseNot: ExpressionBinder._bit_not,
-    exp.Is: ExpressionBinder._is,
-    exp.Between: ExpressionBinder._between,
-    exp.In: ExpressionBinder._in,
-    exp.Like: ExpressionBinder._like,
-    exp.Case: ExpressionBinder._case,
-    exp.Cast: ExpressionBinder._cast,
-    exp.Array: ExpressionBinder._array,
-    exp.CurrentTimestamp: ExpressionBinder._now,
-    exp.CurrentDate: ExpressionBinder._today,
-    exp.Exists: ExpressionBinder._exists,
-    exp.Subquery: ExpressionBinder._scalar_query,
-    exp.Select: ExpressionBinder._scalar_query,
-    exp.Anonymous: ExpressionBinder._call,
-    exp.Window: ExpressionBinder._window,
-    exp.Filter: ExpressionBinder._filtered,
+_OPERANDS = frozenset({"this", "expression"})
+_PARTS: dict[type[Node], frozenset[str]] = {
+    exp.Column: frozenset({"this", "table", "db"}),
+    exp.Div: _OPERANDS | {"typed", "safe"},
+    exp.DPipe: _OPERANDS | {"safe"},
+    exp.Is: _OPERANDS | {"negate"},
+    exp.Like: _OPERANDS | {"negate"},
+    exp.Between: frozenset({"this", "low", "high"}),
+    exp.In: frozenset({"this", "expressions", "query", "unnest", "field"}),
+    exp.Case: frozenset({"this", "ifs", "default"}),
+    exp.Cast: frozenset({"this", "to"}),
+    exp.Array: frozenset({"expressions", "bracket_notation"}),
+    exp.Anonymous: frozenset({"this", "expressions"}),
+    exp.Window: frozenset({"this", "partition_by", "order", "spec", "over", "alias"}),
+    exp.Select: frozenset(exp.Select.arg_types),
 }
+"""The parts that the binder of a node reads; of others `this` and `expression`."""

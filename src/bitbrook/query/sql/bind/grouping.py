@@ -94,9 +94,7 @@ def _index(key: Expression, keys: list[Expression]) -> int:
     return keys.index(key)
 
 
-def _key(
-    node: Node, outputs: list[Output], scope: Scope, binder: ExpressionBinder
-) -> Expression:
+def _key(node: Node, outputs: list[Output], scope: Scope, binder: ExpressionBinder) -> Expression:
     """Return a group key: a position in the select list, a column, an alias or an expression."""
     if isinstance(node, exp.Literal) and not node.is_string:
         position = int(node.this) if str(node.this).isdigit() else 0
@@ -141,5 +139,3 @@ def check_grouped(select: Select, scope: Scope) -> None:
                 expression.offset,
             )
         waiting += list(parts_of(expression))[::-1]
-
-

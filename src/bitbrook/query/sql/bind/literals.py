@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from sqlglot import exp
 
-from bitbrook.query.pql.times import NANOSECONDS, parse_time
 from bitbrook.errors import InvalidValue
+from bitbrook.query.pql.times import NANOSECONDS, parse_time
 from bitbrook.query.sql.bind.places import offset_of
 from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.tree import Constant
@@ -53,16 +53,15 @@ def integer(value: int, offset: int, statement: StatementText) -> Constant:
 
 def plain(node: exp.Expression, statement: StatementText) -> Constant | None:
     """Return the constant that a literal, true, false or null is, None if it is none of these."""
-    offset = offset_of(node)
     match node:
         case exp.Null():
-            return Constant.of(None, VOID, offset)
+            return Constant.of(None, VOID, offset_of(node))
         case exp.Boolean():
-            return Constant.of(bool(node.this), BOOL, offset)
+            return Constant.of(bool(node.this), BOOL, offset_of(node))
         case exp.Literal() if node.is_string:
-            return Constant.of(str(node.this), STRING, offset)
+            return Constant.of(str(node.this), STRING, offset_of(node))
         case exp.Literal():
-            return number(str(node.this), offset, statement)
+            return number(str(node.this), offset_of(node), statement)
         case _:
             return None
 
@@ -135,11 +134,11 @@ def exact_value(constant: Constant, kind: SqlType) -> Fraction | None:
         case bool() | str() | tuple() | None:
             return None
         case Decimal() as value:
-            return Fraction(value) * 10**kind.scale
+            return Fraction(value) * Fraction(10**kind.scale)
         case value if constant.type.kind is Kind.TIMESTAMP:
             return Fraction(value * kind.unit.per_second, constant.type.unit.per_second)
         case value:
-            return Fraction(value) * 10**kind.scale
+            return Fraction(value) * Fraction(10**kind.scale)
 
 
 def nanoseconds_of(constant: Constant) -> int:

@@ -77,12 +77,18 @@ def unary(operator: str, operand: Expression, text: StatementText) -> Expression
     function = UNARY_OPERATORS[operator]
     if not function.parameters[0].accepts(operand.type):
         raise incompatible(operator, operand, text)
-    if operator == "-" and isinstance(operand, Constant) and isinstance(
-        operand.value, int | Decimal
+    if (
+        operator == "-"
+        and isinstance(operand, Constant)
+        and isinstance(operand.value, int | Decimal)
     ):
         return literals.negated(operand, text)
     return Call(
-        operator, (operand,), function.result_type((operand,)), function.render, operand.offset,
+        operator,
+        (operand,),
+        function.result_type((operand,)),
+        function.render,
+        operand.offset,
         text.prefix(operand.offset),
     )
 
@@ -123,14 +129,10 @@ def as_time(operand: Expression, text: StatementText) -> Expression:
         return literals.time_of_text(operand, text)
     function = TIME_FUNCTIONS["PARSETIMESTAMP"]
     prefix = text.prefix(operand.offset)
-    return Call(
-        "PARSETIMESTAMP", (operand,), TIMESTAMP, function.render, operand.offset, prefix
-    )
+    return Call("PARSETIMESTAMP", (operand,), TIMESTAMP, function.render, operand.offset, prefix)
 
 
-def in_list(
-    operand: Expression, items: list[Expression], text: StatementText
-) -> Expression:
+def in_list(operand: Expression, items: list[Expression], text: StatementText) -> Expression:
     """Return whether an operand equals one of the items."""
     pairs = [brought_together(operand, item, text) for item in items]
     # A string operand among timestamps is read as a time once for all.

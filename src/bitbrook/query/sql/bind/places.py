@@ -4,25 +4,28 @@ from sqlglot import exp
 
 
 def offset_of(node: exp.Expression | None) -> int:
-    """Return the offset of a node's first character that is known, 0 if none is."""
-    found = _find_offset(node)
-    return 0 if found is None else found
+    """Return the offset of a node's first character that is known, 0 if none is.
 
-
-def _find_offset(node: exp.Expression | None) -> int | None:
-    # A loop down the left side: a chain of a thousand ANDs is a thousand levels deep.
-    while node is not None:
-        start: int | None = node.meta.get("start")
-        if start is not None:
-            return start
-        children = list(node.iter_expressions())
-        if not children:
-            return None
-        for child in children[1:]:
-            if "start" not in children[0].meta and not list(children[0].iter_expressions()):
-                return _find_offset(child)
-        node = children[0]
-    return None
+    What is found is noted on the nodes passed, or a chain of a thousand operators would be walked a
+    thousand times.
+    """
+    if node is None:
+        return 0
+    # A loop down the left side, not a recursion: that chain is a thousand levels deep.
+    passed: list[exp.Expression] = []
+    waiting = [node]
+    start: int | None = None
+    while waiting and start is None:
+        part = waiting.pop()
+        start = part.meta.get("start")
+        if start is None:
+            passed.append(part)
+            waiting += list(part.iter_expressions())[::-1]
+    if start is None:
+        return 0
+    for part in passed:
+        part.meta["start"] = start
+    return start
 
 
 def name_of(identifier: exp.Expression) -> str:
@@ -30,7 +33,7 @@ def name_of(identifier: exp.Expression) -> str:
     return identifier.name.lower()
 
 
-def chain_of(node: exp.Expression, kind: type[exp.Binary]) -> list[exp.Expression]:
+def chain_of(node: exp.Expression, kind: type[exp.Expression]) -> list[exp.Expression]:
     """Return the operands of a chain such as `a AND b AND c`, from left to right."""
     operands: list[exp.Expression] = []
     waiting = [node]

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from bitbrook.query.sql.bind.expressions import ExpressionBinder
 from bitbrook.query.sql.bind.grouping import bind_groups, check_grouped
+from bitbrook.query.sql.bind.operators import check_is_condition
 from bitbrook.query.sql.bind.places import chain_of, name_of, offset_of
 from bitbrook.query.sql.bind.scope import Scope
 from bitbrook.query.sql.bind.sources import SourceBinder
@@ -36,8 +37,18 @@ else:
 
 _CLAUSES = frozenset(
     {
-        "expressions", "from_", "joins", "where", "group", "having", "qualify", "order", "limit",
-        "offset", "distinct", "with_",
+        "expressions",
+        "from_",
+        "joins",
+        "where",
+        "group",
+        "having",
+        "qualify",
+        "order",
+        "limit",
+        "offset",
+        "distinct",
+        "with_",
     }
 )
 _SET_CLAUSES = frozenset(
@@ -126,7 +137,13 @@ def _distinct(node: exp.Select, scope: Scope) -> bool:
 
 def _conditions(node: Node, binder: ExpressionBinder) -> list[Expression]:
     """Return the conditions that an AND joins."""
-    return [binder.condition(part) for part in chain_of(node, exp.And)]
+    parts = chain_of(node, exp.And)
+    if len(parts) == 1:
+        return [binder.condition(node)]
+    conditions = [binder.bind(part) for part in parts]
+    for condition in conditions:
+        check_is_condition(condition, "AND", binder.text)
+    return conditions
 
 
 def _refuse_aggregates(expression: Expression, clause: str, scope: Scope) -> None:
@@ -251,7 +268,7 @@ def _check_distinct_order(select: Select, scope: Scope) -> None:
 
 
 def _bind_ctes(node: Node, scope: Scope) -> list[Cte]:
-    clause = node.args.get("with_")
+    clause: Any = node.args.get("with_")
     ctes: list[Cte] = []
     for definition in clause.expressions if clause else []:
         name, offset = name_of(definition.args["alias"].this), offset_of(definition.args["alias"])
@@ -316,9 +333,7 @@ def _bind_set_operation(node: exp.SetOperation, scope: Scope) -> SetOperation:
     return joined
 
 
-def _set_operation(
-    node: exp.SetOperation, left: Query, right: Query, scope: Scope
-) -> SetOperation:
+def _set_operation(node: exp.SetOperation, left: Query, right: Query, scope: Scope) -> SetOperation:
     operator = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
     if not node.args.get("distinct"):
         operator += " ALL"
@@ -334,5 +349,3 @@ def _set_operation(
             raise scope.text.error(message, offset_of(node))
         columns.append((name, kind))
     return SetOperation(operator, left, right, columns)
-
-

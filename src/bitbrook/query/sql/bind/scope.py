@@ -119,7 +119,7 @@ class Scope:
         scope: Scope | None = self
         passed: list[Scope] = []
         while scope is not None:
-            found = scope._find_here(table, name, offset)
+            found = scope.find_here(table, name, offset)
             if found is not None:
                 for inner in passed:
                     inner.is_correlated = True
@@ -132,7 +132,8 @@ class Scope:
             raise self.text.error(f"table or view '{table}' not found", offset)
         return None
 
-    def _find_here(self, table: str | None, name: str, offset: int) -> Column | None:
+    def find_here(self, table: str | None, name: str, offset: int) -> Column | None:
+        """Return the column that a name means among this scope's own relations."""
         candidates = [r for r in self.relations if table is None or r.alias == table]
         having = [r for r in candidates if any(name == known for known, _ in r.columns)]
         if len(having) > 1:

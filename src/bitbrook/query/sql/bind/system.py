@@ -22,13 +22,18 @@ def find_system_table(name: str, statement: Statement) -> tuple[Columns, pa.Tabl
                 "c1": [table_definition(table) for table in tables],
             }
             text = pa.string()
-            return [("name", STRING), ("ddl", STRING)], pa.table(rows, pa.schema(
-                [("c0", text), ("c1", text)]
-            ))
+            return [("name", STRING), ("ddl", STRING)], pa.table(
+                rows, pa.schema([("c0", text), ("c1", text)])
+            )
         case "fb_exec_requests":
             columns = [
-                ("request_id", STRING), ("user", STRING), ("start_time", TIMESTAMP),
-                ("end_time", TIMESTAMP), ("status", STRING), ("duration_us", INT), ("sql", STRING),
+                ("request_id", STRING),
+                ("user", STRING),
+                ("start_time", TIMESTAMP),
+                ("end_time", TIMESTAMP),
+                ("status", STRING),
+                ("duration_us", INT),
+                ("sql", STRING),
             ]
             return columns, _nothing(columns)
         case "fb_performance_counters":

@@ -1,10 +1,11 @@
 """From the text of a statement to sqlglot's tree, with refusals in our own words and places."""
 
+import re
 from typing import Any
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from bitbrook.errors import InvalidStatement
 from bitbrook.query.sql.dialect.parser import Bitbrook, BitbrookParser
@@ -14,6 +15,7 @@ STATEMENT_CHARACTERS_MAX = 16 << 20
 NODES_MAX = 500_000
 
 _DIALECT = Bitbrook()
+_TOP = re.compile(r"\bSELECT\s+(?:DISTINCT\s+)?TOP\b", re.IGNORECASE)
 
 
 def tokenize(text: StatementText) -> list[Token]:
@@ -45,8 +47,7 @@ def tokenize(text: StatementText) -> list[Token]:
 
 def new_parser() -> BitbrookParser:
     """Return a parser; each is for one statement at a time."""
-    parser: BitbrookParser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE, max_nodes=NODES_MAX)
-    return parser
+    return BitbrookParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE, max_nodes=NODES_MAX)
 
 
 def parse_query(text: StatementText) -> exp.Expression:
@@ -60,7 +61,7 @@ def parse_query(text: StatementText) -> exp.Expression:
 
 def parse_query_tokens(tokens: list[Token], text: StatementText) -> exp.Expression:
     """Return the tree of a query whose tokens are at hand."""
-    tree = guarded(lambda: new_parser().parse(tokens, text.text), text)[0]
+    tree = guarded(lambda: new_parser().parse(tokens, text.text)[0], text)
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery):
         raise text.error("a SELECT is expected", tokens[0].start)
     return tree
@@ -83,16 +84,24 @@ def _refusal(error: ParseError, text: StatementText) -> InvalidStatement:
     detail = error.errors[0] if error.errors else {}
     description = str(detail.get("description") or "the statement cannot be read")
     highlight = str(detail.get("highlight") or "")
-    before = str(detail.get("start_context") or "")
-    if "multiple 'LIMIT'" in description:
-        description, highlight = "TOP and LIMIT cannot be used at the same time", ""
-    elif highlight:
-        description = f"{description[0].lower()}{description[1:]}, found '{highlight[:40]}'"
-    line, column = int(detail.get("line") or 0), int(detail.get("col") or 0)
-    offset = _offset(text, line, column, highlight)
-    if not line and before:
-        offset = text.text.find(before) + len(before)
+    offset = _offset(text, int(detail.get("line") or 0), int(detail.get("col") or 0), highlight)
+    if highlight.upper() == "LIMIT" and _TOP.search(text.text, 0, offset):
+        # A SELECT takes one of them, so that the parser does not expect the other.
+        description = "TOP and LIMIT cannot be used at the same time"
+    else:
+        description = _in_our_words(description, highlight)
     return text.error(description, offset)
+
+
+def _in_our_words(description: str, found: str) -> str:
+    """Return what the parser says without the names of its inside."""
+    shown = f"'{found[:40]}'" if found else "the end"
+    if description.startswith("Invalid expression"):
+        return f"unexpected {shown}"
+    if description.startswith(("Expected", "Expecting")) and "<class" not in description:
+        wanted = description.split(" ", 1)[1].split(" but got", maxsplit=1)[0]
+        return f"{wanted} expected, found {shown}"
+    return f"an expression is expected, found {shown}"
 
 
 def _offset(text: StatementText, line: int, column: int, highlight: str) -> int:

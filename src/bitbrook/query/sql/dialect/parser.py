@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from bitbrook.query.sql.dialect.tokens import BitbrookTokenizer
 
@@ -42,6 +42,14 @@ class BitbrookParser(parser.Parser):
     STATEMENT_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {}
     SUPPORTS_IMPLICIT_UNNEST = False
     ADJACENT_STRINGS_CANNOT_BE_CONNECTED = True
+
+    def parse_with(self, method: Callable[[Any], Any], tokens: list[Token], text: str) -> Any:
+        """Return what a method of the parser makes of some of a statement's tokens."""
+        return self._parse(method, tokens, text)[0]
+
+    def read_expression(self) -> Any:
+        """Return the expression that comes next."""
+        return self._parse_expression()
 
     def _parse_primary(self) -> Any:
         token = self._curr

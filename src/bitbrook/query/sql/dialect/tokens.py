@@ -4,7 +4,10 @@ An identifier may hold hyphens (`iris-table`), so words and numbers that hyphens
 space become one token. Where no column of such a name exists, the binder reads it as a subtraction.
 """
 
-from sqlglot.tokens import Token, Tokenizer, TokenType
+from typing import ClassVar
+
+from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Tokenizer
 
 _NEVER_JOINED = frozenset({"END", "NULL", "TRUE", "FALSE"})
 _JOINABLE = frozenset({TokenType.VAR, TokenType.NUMBER})
@@ -13,12 +16,12 @@ _JOINABLE = frozenset({TokenType.VAR, TokenType.NUMBER})
 class BitbrookTokenizer(Tokenizer):
     """Splits a statement into tokens."""
 
-    IDENTIFIERS = ['"', "`"]
-    QUOTES = ["'"]
-    STRING_ESCAPES = ["'"]
-    HEX_STRINGS: list[tuple[str, str]] = []
-    COMMENTS = ["--", ("/*", "*/")]
-    KEYWORDS = {
+    IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
+    QUOTES: ClassVar[list[tuple[str, str] | str]] = ["'"]
+    STRING_ESCAPES: ClassVar[list[str]] = ["'"]
+    HEX_STRINGS: ClassVar[list[str | tuple[str, str]]] = []
+    COMMENTS: ClassVar[list[str | tuple[str, str]]] = ["--", ("/*", "*/")]
+    KEYWORDS: ClassVar[dict[str, TokenType]] = {
         **{
             word: kind
             for word, kind in Tokenizer.KEYWORDS.items()
@@ -27,7 +30,7 @@ class BitbrookTokenizer(Tokenizer):
         "TOP": TokenType.TOP,
         "QUALIFY": TokenType.QUALIFY,
     }
-    COMMANDS: set[TokenType] = set()
+    COMMANDS: ClassVar[set[TokenType]] = set()
 
     def tokenize(self, sql: str) -> list[Token]:
         """Return the tokens, hyphenated identifiers as one."""
@@ -80,13 +83,11 @@ def _continues(tokens: list[Token], index: int, sql: str) -> bool:
         tokens[index].end + 1 == tokens[index + 1].start
         and tokens[index + 1].end + 1 == following.start
         and (
-            following.token_type is TokenType.NUMBER and following.text.isdigit()
-            or _is_word(following, sql) and following.token_type is not TokenType.STRING
+            (following.token_type is TokenType.NUMBER and following.text.isdigit())
+            or (_is_word(following, sql) and following.token_type is not TokenType.STRING)
         )
     )
 
 
-def _touches(
-    tokens: list[Token], one: int, other: int, kinds: frozenset[TokenType]
-) -> bool:
+def _touches(tokens: list[Token], one: int, other: int, kinds: frozenset[TokenType]) -> bool:
     return tokens[one].end + 1 == tokens[other].start and tokens[other].token_type in kinds

@@ -1,0 +1,1 @@
+"""Every function and operator: its signature, its type and DuckDB's SQL for it."""

@@ -84,10 +84,9 @@ def _extreme(function: str) -> Callable[[list[str], Aggregate], str]:
 def _percentile(arguments: list[str], call: Aggregate) -> str:
     nth = constant_of(call.arguments[1]).value
     values = f"list_sort(list({arguments[0]}){MODIFIERS})"
-    return (
-        f"list_extract(list_filter({values}, lambda v: v IS NOT NULL), greatest(1, "
-        f"CAST(ceil(count({arguments[0]}){MODIFIERS} * CAST({nth} AS DECIMAL(18, 6)) / 100) AS BIGINT)))"
-    )
+    given = f"list_filter({values}, lambda v: v IS NOT NULL)"
+    rank = f"ceil(count({arguments[0]}){MODIFIERS} * CAST({nth} AS DECIMAL(18, 6)) / 100)"
+    return f"list_extract({given}, greatest(1, CAST({rank} AS BIGINT)))"
 
 
 def _variance(arguments: list[str], _: Aggregate) -> str:
@@ -126,7 +125,9 @@ def _neighbour(function: str) -> Function:
 
 
 def _edge(function: str) -> Function:
-    return Function((ANY,), _first_type, lambda arguments, _: f"{function}({arguments[0]}){MODIFIERS}")
+    return Function(
+        (ANY,), _first_type, lambda arguments, _: f"{function}({arguments[0]}){MODIFIERS}"
+    )
 
 
 def _tile(arguments: list[str], _: Call) -> str:

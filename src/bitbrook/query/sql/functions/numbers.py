@@ -52,8 +52,7 @@ def _product(arguments: list[str], call: Call) -> str:
         return _infix("*")(arguments, call)
     scales = [argument.type.scale for argument in call.arguments]
     left, right = (
-        f"CAST({sql} AS DECIMAL(19, {scale}))"
-        for sql, scale in zip(arguments, scales, strict=True)
+        f"CAST({sql} AS DECIMAL(19, {scale}))" for sql, scale in zip(arguments, scales, strict=True)
     )
     return cast(f"({left} * {right})", call.type)
 

@@ -10,7 +10,7 @@ from bitbrook.query.sql.functions.definitions import (
     template,
 )
 from bitbrook.query.sql.tree import Call
-from bitbrook.query.sql.types import BOOL, INT, decimal
+from bitbrook.query.sql.types import BOOL, decimal
 
 RANGEQ = "RANGEQ"
 
@@ -21,9 +21,13 @@ def _tanimoto(arguments: list[str], _: Call) -> str:
     one, other = arguments
     common = f"CAST(len(list_intersect({one}, {other})) AS HUGEINT)"
     total = f"(len({one}) + len({other}) - {common})"
-    return f"CASE WHEN {one} IS NULL THEN NULL ELSE " + scaled(
-        f"({common} * {2 * 10**TANIMOTO_SCALE} + {total}) // (2 * {total})", TANIMOTO_SCALE
-    ) + " END"
+    return (
+        f"CASE WHEN {one} IS NULL THEN NULL ELSE "
+        + scaled(
+            f"({common} * {2 * 10**TANIMOTO_SCALE} + {total}) // (2 * {total})", TANIMOTO_SCALE
+        )
+        + " END"
+    )
 
 
 def _rangeq(_: list[str], call: Call) -> str:
@@ -38,6 +42,5 @@ SET_FUNCTIONS = {
     "SETCONTAINSANY": Function((SET, SET), BOOL, template("list_has_any({0}, {1})")),
     "SETCONTAINSALL": Function((SET, SET), BOOL, template("list_has_all({0}, {1})")),
     "TANIMOTO_COEFFICIENT": Function((SET, SET), decimal(TANIMOTO_SCALE), _tanimoto),
-    "SETSIZE": Function((SET,), INT, template("len({0})")),
     RANGEQ: Function((TIMED_SET, ANY, ANY), BOOL, _rangeq),
 }

@@ -3,7 +3,7 @@
 Everything is computed on microseconds, but for what asks for or adds nanoseconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bitbrook.query.sql.functions.definitions import (
     INTEGER,
@@ -100,7 +100,7 @@ def _name(arguments: list[str], call: Call) -> str:
             return f"CAST({_part(arguments, call)} AS VARCHAR)"
 
 
-def _later_type(arguments: "list[Expression] | tuple[Expression, ...]") -> SqlType:
+def _later_type(arguments: Sequence[Expression]) -> SqlType:
     unit = constant_of(arguments[0]).value
     kind = arguments[2].type
     if kind.unit is TimeUnit.NANOSECOND or (isinstance(unit, str) and unit.upper() == "NS"):
@@ -167,7 +167,7 @@ def _to_timestamp(arguments: list[str], call: Call) -> str:
             return f"CAST({moment} AS {duck_type(call.type)})"
 
 
-def _number_unit(arguments: "list[Expression] | tuple[Expression, ...]") -> TimeUnit:
+def _number_unit(arguments: Sequence[Expression]) -> TimeUnit:
     if len(arguments) < 2:
         return TimeUnit.SECOND
     value = constant_of(arguments[1]).value
@@ -250,7 +250,7 @@ TIME_FUNCTIONS = {
     "DATETIMEFROMPARTS": Function((INTEGER,) * 7, TIMESTAMP, _from_parts),
     "TOTIMESTAMP": Function(
         (INTEGER, _NUMBER_UNIT),
-        lambda arguments: timestamp(_number_unit(tuple(arguments))),
+        lambda arguments: timestamp(_number_unit(arguments)),
         _to_timestamp,
         required=1,
     ),

@@ -1,0 +1,1 @@
+"""How a bound query is carried out: by questions to bitmaps, or finished by DuckDB."""

@@ -1,0 +1,207 @@
+"""Carrying out a bound query: what bitmaps answer is asked of them, the rest DuckDB finishes.
+
+A SELECT over one table whose conditions, groups and aggregates bitmaps know is answered by
+questions alone. Of anything else, exactly the records that its conditions select and exactly the
+columns that it names are extracted, and DuckDB gets those. Queries inside a query are treated the
+same way, each by itself, if they stand alone.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import pyarrow as pa
+
+from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.expressions import Expression as Selecting
+from bitbrook.algebra.expressions import Row
+from bitbrook.algebra.partials import AnyPartial, RecordsPartial, RowCountsPartial
+from bitbrook.algebra.questions import ExtractRecords, Order, Question, RowCounts
+from bitbrook.query.database import Database
+from bitbrook.query.sql.finish import Finisher
+from bitbrook.query.sql.plan import grouping, projection
+from bitbrook.query.sql.plan.columns import settled
+from bitbrook.query.sql.plan.pushdown import push_down, tie_breakers
+from bitbrook.query.sql.plan.reducing import reduce_joins
+from bitbrook.query.sql.plan.simplify import narrow_scans
+from bitbrook.query.sql.render import Renderer, table_of
+from bitbrook.query.sql.tree import (
+    Constant,
+    Expression,
+    Output,
+    Query,
+    Rows,
+    Scan,
+    Select,
+    Subquery,
+    stands_alone,
+)
+from bitbrook.query.sql.types import Kind
+from bitbrook.query.sql.where import Conditions, NotBitmaps, intersection
+from bitbrook.schema.field_types import TableSchema
+
+PartialT = TypeVar("PartialT", bound=AnyPartial)
+
+VALUES_MAX = 1_000_000
+"""Values of a subquery that may become part of a condition; a longer list is joined by DuckDB."""
+
+
+class Execution:
+    """One statement's queries against a database."""
+
+    def __init__(self, database: Database, budget: Budget, finisher: Finisher) -> None:
+        self.budget = budget
+        self._database = database
+        self._finisher = finisher
+        self._values: dict[int, list[Constant]] = {}
+
+    def run(self, query: Query) -> pa.Table:
+        """Return the answer of a query, its columns called c0, c1 and so on.
+
+        Raises:
+            InvalidStatement, OutOfRange: a value makes an expression fail.
+            LimitExceeded, TimedOut, Cancelled: the budget is spent.
+        """
+        answer = self.by_bitmaps(query)
+        return self.finish(query) if answer is None else answer
+
+    def by_bitmaps(self, query: Query) -> pa.Table | None:
+        """Return the answer of a query that questions answer, None of any other."""
+        if not isinstance(query, Select) or not isinstance(query.source, Scan):
+            return None
+        if query.is_correlated or query.qualify is not None or query.grouping_sets is not None:
+            return None
+        try:
+            if query.is_aggregated or query.is_distinct:
+                return grouping.answer(query, query.source, self)
+            return projection.answer(query, query.source, self)
+        except NotBitmaps:
+            return None
+
+    def finish(self, query: Query) -> pa.Table:
+        """Return the answer of a query that DuckDB finishes."""
+        extraction = Extraction(self, query)
+        sql = Renderer(extraction).query(query)
+        answer = self._finisher.finish(sql, extraction.tables, self.budget)
+        return settled(answer, [kind for _, kind in query.columns])
+
+    def ask(self, table: TableSchema, question: Question, kind: type[PartialT]) -> PartialT:
+        """Return the merged answer of all partitions, of the partial type the question names."""
+        self.budget.check()
+        partial = self._database.ask(table, question, self.budget)
+        assert isinstance(partial, kind), "a question names its partial"
+        return partial
+
+    def extract(self, scan: Scan, question: ExtractRecords) -> pa.Table:
+        """Return records and their fields."""
+        return self.ask(scan.table, question, RecordsPartial).records
+
+    def selected(self, scan: Scan, conditions: Iterable[Expression]) -> Selecting:
+        """Return the records of which all conditions are true.
+
+        Raises:
+            NotBitmaps: bitmaps do not tell.
+        """
+        translator = self.conditions(scan)
+        return intersection([translator.true_of(condition) for condition in conditions])
+
+    def conditions(self, scan: Scan) -> Conditions:
+        """Return the translator of conditions on a table's records."""
+        return Conditions(
+            scan,
+            evaluate=self.evaluate,
+            values_of=self._values_of,
+            rows_between=self._rows_between,
+        )
+
+    def evaluate(self, node: Expression) -> Constant:
+        """Return the value of an expression without columns."""
+        if isinstance(node, Constant):
+            return node
+        answer = self.finish(Select([Output("", node)])).column(0)
+        if node.type.kind is Kind.TIMESTAMP:
+            answer = answer.cast(pa.int64())
+        return _constants(answer, node)[0]
+
+    def _values_of(self, subquery: Subquery) -> list[Constant]:
+        if not stands_alone(subquery.query):
+            raise NotBitmaps
+        known = self._values.get(id(subquery))
+        if known is None:
+            column = self.run(subquery.query).column(0)
+            if len(column) > VALUES_MAX:
+                raise NotBitmaps
+            kind = subquery.query.columns[0][1]
+            if kind.is_set:
+                raise NotBitmaps
+            if kind.kind is Kind.TIMESTAMP:
+                column = column.cast(pa.int64())
+            known = [Constant.of(value, kind, subquery.offset) for value in column.to_pylist()]
+            self._values[id(subquery)] = known
+        return known
+
+    def _rows_between(
+        self, scan: Scan, field: str, from_s: int | None, to_s: int | None
+    ) -> tuple[Row, ...]:
+        question = RowCounts(field, from_s=from_s, to_s=to_s)
+        return tuple(self.ask(scan.table, question, RowCountsPartial).rows.tolist())
+
+
+def _constants(column: pa.ChunkedArray, node: Expression) -> list[Constant]:
+    values = [tuple(v) if isinstance(v, list) else v for v in column.to_pylist()]
+    return [Constant.of(value, node.type, node.offset) for value in values]
+
+
+class Extraction:
+    """The tables that DuckDB gets for one query: what its renderer asks for while it writes.
+
+    `root` is the query itself, of which it is known already that bitmaps do not answer it.
+    """
+
+    def __init__(self, execution: Execution, root: Query) -> None:
+        self.tables: dict[str, pa.Table] = {}
+        self._execution = execution
+        self._root = root
+        self._filters: dict[int, list[Selecting]] = {}
+        self._pages: dict[int, tuple[Order | None, int | None, int]] = {}
+
+    def materialise(self, query: Query) -> str | None:
+        """Return the table that holds an inner query's answer, None if DuckDB is to form it."""
+        if query is self._root or not isinstance(query, Select):
+            return None
+        if not (query.is_aggregated or query.limit is not None or query.is_distinct):
+            return None
+        answer = self._execution.by_bitmaps(query)
+        if answer is None:
+            return None
+        name = f"answer{len(self.tables)}"
+        self.tables[name] = answer
+        return name
+
+    def before(self, select: Select) -> None:
+        """Move a SELECT's conditions, order and limit into its scans as far as they go."""
+        push_down(select, self._execution, self._filters)
+        reduce_joins(select, self._execution, self._filters)
+        # Columns that only moved conditions named need not be extracted.
+        narrow_scans(self._root)
+        page = projection.pushed_page(select)
+        if page is not None and isinstance(select.source, Scan):
+            self._pages[select.source.relation] = page
+            select.order, select.limit, select.offset = [], None, 0
+            return
+        if select is self._root or select.limit is not None:
+            select.order += tie_breakers(select)
+
+    def load(self, source: Scan | Rows) -> None:
+        """Extract what a relation holds."""
+        if isinstance(source, Rows):
+            self.tables[table_of(source)] = source.records
+            return
+        order, limit, offset = self._pages.get(source.relation, (None, None, 0))
+        question = ExtractRecords(
+            tuple(column for column in source.used if column != "_id"),
+            intersection(self._filters.get(source.relation, [])),
+            order,
+            limit,
+            offset,
+        )
+        self.tables[table_of(source)] = self._execution.extract(source, question)

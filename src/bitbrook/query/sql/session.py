@@ -1,0 +1,65 @@
+"""One statement being carried out: its text, the database it runs against, what it may spend."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from bitbrook.algebra.budget import Budget
+from bitbrook.query.database import Database
+from bitbrook.query.results.sql_answer import AnswerField, SqlAnswer
+from bitbrook.query.sql.bind.queries import bind_query
+from bitbrook.query.sql.bind.scope import Scope, Statement
+from bitbrook.query.sql.finish import Finisher
+from bitbrook.query.sql.plan.columns import arrow_type
+from bitbrook.query.sql.plan.execution import Execution
+from bitbrook.query.sql.plan.simplify import simplified
+from bitbrook.query.sql.positions import StatementText
+from bitbrook.query.sql.tree import Query
+from bitbrook.query.sql.types import SqlType
+
+
+@dataclass(slots=True)
+class Session:
+    """What every kind of statement needs."""
+
+    text: StatementText
+    database: Database
+    budget: Budget
+    finisher: Finisher
+    statement: Statement = field(init=False)
+
+    def __post_init__(self) -> None:
+        now_us = int(self.budget.clock.now_s() * 1_000_000)
+        self.statement = Statement(self.text, self.database, now_us)
+
+    def scope(self) -> Scope:
+        """Return a scope without any relation."""
+        return Scope(self.statement)
+
+    def bind(self, tree: Any) -> Query:
+        """Return a query with its names found, its types checked, and made simpler."""
+        return simplified(bind_query(tree, self.scope()))
+
+    def execution(self) -> Execution:
+        """Return what carries out queries."""
+        return Execution(self.database, self.budget, self.finisher)
+
+    def answer(self, query: Query) -> SqlAnswer:
+        """Return the answer of a query."""
+        columns = query.columns
+        return SqlAnswer(fields_of(columns), self.execution().run(query))
+
+    def listing(self, columns: dict[str, SqlType], rows: list[tuple[Any, ...]]) -> SqlAnswer:
+        """Return an answer of a few rows that are at hand, in the order of the columns."""
+        arrays = [
+            pa.array([row[index] for row in rows], arrow_type(kind))
+            for index, kind in enumerate(columns.values())
+        ]
+        table = pa.Table.from_arrays(arrays, [f"c{index}" for index in range(len(arrays))])
+        return SqlAnswer(fields_of(list(columns.items())), table)
+
+
+def fields_of(columns: list[tuple[str, SqlType]]) -> list[AnswerField]:
+    """Return an answer's fields."""
+    return [AnswerField(name, str(kind), str(kind.kind), kind.parameters) for name, kind in columns]

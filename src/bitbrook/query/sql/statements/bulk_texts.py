@@ -1,0 +1,276 @@
+"""The texts of a BULK INSERT as typed columns: CSV by position, JSON objects by path."""
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from bitbrook.errors import InvalidStatement, InvalidValue
+from bitbrook.query.pql.times import parse_time
+from bitbrook.query.sql.plan.columns import arrow_type
+from bitbrook.query.sql.types import Kind, SqlType
+from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX
+
+CELL_CHARACTERS_MAX = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a column comes from: a position of CSV, or a path such as `$.a.b`; and its type."""
+
+    place: int | str
+    type: SqlType
+
+
+@dataclass(slots=True)
+class TextOptions:
+    """How a text is read."""
+
+    has_header: bool = False
+    empty_is_null: bool = False
+    null_is_null: bool = False
+    allows_missing: bool = False
+    null_is_empty_set: bool = False
+
+
+def read_csv(
+    text: str, sources: list[Source], options: TextOptions, rows_limit: int | None
+) -> list[pa.Array]:
+    """Return a column a source.
+
+    Raises:
+        InvalidStatement: a position is missing, or a cell cannot be of its type.
+    """
+    csv.field_size_limit(CELL_CHARACTERS_MAX)
+    rows: Iterator[list[str]] = (row for row in csv.reader(io.StringIO(text)) if row)
+    if options.has_header:
+        next(rows, None)
+    kept = list(itertools.islice(rows, rows_limit))
+    columns = []
+    for source in sources:
+        if not isinstance(source.place, int):
+            raise _refused(f"MAP takes positions for CSV, not '{source.place}'")
+        cells = [_cell(row, source.place, number, options) for number, row in enumerate(kept, 1)]
+        columns.append(_column(cells, source, _OF_TEXT[source.type.kind]))
+    return columns
+
+
+def _cell(row: list[str], place: int, number: int, options: TextOptions) -> str | None:
+    if not 0 <= place < len(row):
+        if options.allows_missing:
+            return None
+        raise _refused(f"row {number} has no column {place}")
+    cell = row[place]
+    if (options.empty_is_null and not cell) or (options.null_is_null and cell.upper() == "NULL"):
+        return None
+    return cell
+
+
+def read_ndjson(
+    text: str, sources: list[Source], options: TextOptions, rows_limit: int | None
+) -> list[pa.Array]:
+    """Return a column a source.
+
+    Raises:
+        InvalidStatement: a line is no JSON, a path leads nowhere, or a value cannot be of its type.
+    """
+    lines = (line for line in text.splitlines() if line.strip())
+    records = [
+        _decoded(line, number)
+        for number, line in enumerate(itertools.islice(lines, rows_limit), start=1)
+    ]
+    columns = []
+    for source in sources:
+        keys = path_of(source.place)
+        values = [_found(record, keys, n, options) for n, record in enumerate(records, 1)]
+        columns.append(_column(values, source, _OF_JSON[source.type.kind]))
+    return columns
+
+
+_DECODE = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _decoded(line: str, number: int) -> Any:
+    try:
+        return _DECODE.decode(line)
+    except msgspec.DecodeError as error:
+        raise _refused(f"row {number} is not JSON: {error}") from None
+
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']+)'\]")
+
+
+def path_of(place: int | str) -> list[str | int]:
+    """Return the keys and positions of a JSONPath: `$.a.b`, `$.a[0]`, `$['a']`.
+
+    Raises:
+        InvalidStatement: it is none of these.
+    """
+    text = str(place)
+    keys: list[str | int] = []
+    index = 1
+    while text[:1] == "$" and index < len(text):
+        step = _STEP.match(text, index)
+        if step is None:
+            break
+        name, position, quoted = step.groups()
+        keys.append(int(position) if position else name or quoted)
+        index = step.end()
+    if text[:1] != "$" or index < len(text) or not keys:
+        raise _refused(f"'{text}' is not a path such as '$.a.b'")
+    return keys
+
+
+def _found(record: Any, keys: list[str | int], number: int, options: TextOptions) -> Any:
+    value = record
+    for key in keys:
+        is_there = (
+            isinstance(value, dict) and key in value
+            if isinstance(key, str)
+            else isinstance(value, list) and key < len(value)
+        )
+        if not is_there:
+            if options.allows_missing:
+                return None
+            raise _refused(f"row {number} has no '{key}'")
+        value = value[key]
+    return value
+
+
+def _column(values: list[Any], source: Source, convert: Callable[[Any, SqlType], Any]) -> pa.Array:
+    kind = source.type
+    converted: list[Any] = []
+    for number, value in enumerate(values, start=1):
+        if value is None:
+            converted.append(None)
+            continue
+        try:
+            converted.append(convert(value, kind))
+        except (ValueError, TypeError, InvalidOperation, InvalidValue):
+            shown = str(value)[:40]
+            message = f"unable to convert '{shown}' to type '{kind}' (row {number})"
+            raise _refused(message) from None
+    return pa.array(converted, arrow_type(kind))
+
+
+def _id(value: Any, _: SqlType) -> int:
+    return _within(_integer(value), 0, UINT64_MAX)
+
+
+def _int(value: Any, _: SqlType) -> int:
+    return _within(_integer(value), INT64_MIN, INT64_MAX)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    number = Decimal(str(value).strip())
+    if number != number.to_integral_value():
+        raise ValueError
+    return int(number)
+
+
+def _within(number: int, low: int, high: int) -> int:
+    if not low <= number <= high:
+        raise ValueError
+    return number
+
+
+def _decimal(value: Any, kind: SqlType) -> Decimal:
+    if isinstance(value, bool):
+        raise TypeError
+    number = Decimal(str(value).strip())
+    scaled = number.scaleb(kind.scale)
+    if scaled != scaled.to_integral_value():
+        raise ValueError
+    _within(int(scaled), INT64_MIN, INT64_MAX)
+    return number.quantize(Decimal(1).scaleb(-kind.scale))
+
+
+_TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+def _bool(value: Any, _: SqlType) -> bool:
+    try:
+        return _TRUTHS[str(value).strip().lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _time(value: Any, _: SqlType) -> int:
+    return parse_time(str(value).strip().replace(" ", "T", 1)) // 1000
+
+
+def _text(value: Any, _: SqlType) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _any_text(value: Any, _: SqlType) -> str:
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _cell_ids(value: str, kind: SqlType) -> list[int]:
+    return sorted({_id(member, kind) for member in value.split(",") if member.strip()})
+
+
+def _cell_texts(value: str, _: SqlType) -> list[str]:
+    return sorted({member for member in value.split(",") if member})
+
+
+def _ids(value: Any, kind: SqlType) -> list[int]:
+    members = value if isinstance(value, list) else [value]
+    return sorted({_id(member, kind) for member in members})
+
+
+def _texts(value: Any, kind: SqlType) -> list[str]:
+    members = value if isinstance(value, list) else [value]
+    return sorted({_text(member, kind) for member in members})
+
+
+def _never(value: Any, kind: SqlType) -> Any:
+    raise TypeError(value, kind)
+
+
+_ALIKE: dict[Kind, Callable[[Any, SqlType], Any]] = {
+    Kind.ID: _id,
+    Kind.INT: _int,
+    Kind.DECIMAL: _decimal,
+    Kind.BOOL: _bool,
+    Kind.TIMESTAMP: _time,
+    Kind.VECTOR: _never,
+}
+_OF_TEXT: dict[Kind, Callable[[Any, SqlType], Any]] = {
+    **_ALIKE,
+    Kind.STRING: _text,
+    Kind.VARCHAR: _text,
+    Kind.IDSET: _cell_ids,
+    Kind.IDSETQ: _cell_ids,
+    Kind.STRINGSET: _cell_texts,
+    Kind.STRINGSETQ: _cell_texts,
+}
+_OF_JSON: dict[Kind, Callable[[Any, SqlType], Any]] = {
+    **_ALIKE,
+    Kind.STRING: _any_text,
+    Kind.VARCHAR: _any_text,
+    Kind.IDSET: _ids,
+    Kind.IDSETQ: _ids,
+    Kind.STRINGSET: _texts,
+    Kind.STRINGSETQ: _texts,
+}
+
+
+def _refused(message: str) -> InvalidStatement:
+    return InvalidStatement(f"[1:1] {message}")

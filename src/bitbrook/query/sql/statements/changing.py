@@ -1,0 +1,167 @@
+"""DELETE, UPDATE and COPY: writes to records that a query selects."""
+
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from bitbrook.algebra.expressions import Records
+from bitbrook.algebra.questions import ExtractRecords
+from bitbrook.engine.batch import OperationKind
+from bitbrook.query.results.sql_answer import SqlAnswer
+from bitbrook.query.sql.bind.operators import as_time
+from bitbrook.query.sql.bind.places import name_of, offset_of
+from bitbrook.query.sql.session import Session
+from bitbrook.query.sql.statements.batches import (
+    RECORDS_PER_BATCH,
+    operation,
+    stored_column,
+    write,
+)
+from bitbrook.query.sql.statements.cursor import Cursor
+from bitbrook.query.sql.statements.definitions import find_table
+from bitbrook.query.sql.tree import Output, Scan, Select
+from bitbrook.query.sql.types import Kind, is_assignable, type_of_field
+from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
+
+
+def delete(cursor: Cursor, session: Session) -> SqlAnswer:
+    """DELETE FROM t [WHERE ...]."""
+    cursor.expect("FROM")
+    offset = cursor.offset
+    table = find_table(cursor.expect_name("a table name"), offset, session)
+    where = _read_where(cursor)
+    query = session.bind(_select(table, [_column("_id")], where))
+    ids = session.execution().run(query).column(0).combine_chunks()
+    write(session.database, table, [operation(OperationKind.DELETE, table, ids, {})])
+    return SqlAnswer()
+
+
+def _read_where(cursor: Cursor) -> exp.Expression | None:
+    if cursor.is_done:
+        return None
+    cursor.expect("WHERE")
+    return cursor.parse_expression(cursor.take_rest())
+
+
+def _column(name: str) -> exp.Expression:
+    return exp.Column(this=exp.Identifier(this=name, quoted=True))
+
+
+def _select(
+    table: TableSchema, selected: list[exp.Expression], where: exp.Expression | None
+) -> exp.Expression:
+    source = exp.From(this=exp.Table(this=exp.Identifier(this=table.name)))
+    tree = exp.Select(expressions=selected, from_=source)
+    if where is not None:
+        tree.set("where", exp.Where(this=where))
+    return tree
+
+
+def update(cursor: Cursor, session: Session) -> SqlAnswer:
+    """UPDATE t SET c = expr, ... [WHERE ...]: expressions see the record as it was."""
+    offset = cursor.offset
+    table = find_table(cursor.expect_name("a table name"), offset, session)
+    cursor.expect("SET")
+    fields: list[FieldSchema] = []
+    values: list[exp.Expression] = []
+    while True:
+        assignment = cursor.parse_expression(cursor.take_until(",", "WHERE"))
+        field, value = _assignment(assignment, table, session)
+        if field in fields:
+            raise session.text.error(f"duplicate column '{field.name}'", offset_of(assignment))
+        fields.append(field)
+        values.append(value)
+        if not cursor.take(","):
+            break
+    where = _read_where(cursor)
+    query = session.bind(_select(table, [_column("_id"), *values], where))
+    assert isinstance(query, Select), "made above"
+    for index, field in enumerate(fields, start=1):
+        output = query.outputs[index]
+        if field.type is FieldType.TIMESTAMP and output.type.is_text:
+            query.outputs[index] = Output("", as_time(output.expression, session.text))
+    for field, (_, source), value in zip(fields, query.columns[1:], values, strict=True):
+        _check_assignable(field, source, value, session)
+    rows = session.execution().run(query)
+    ids = rows.column(0).combine_chunks()
+    columns: dict[str, Any] = {}
+    for index, field in enumerate(fields, start=1):
+        column = rows.column(index).combine_chunks()
+        columns[field.name] = stored_column(field, column)
+    emptied = _emptied(table, fields, ids, session)
+    written = operation(OperationKind.UPSERT, table, ids, columns)
+    write(session.database, table, [*emptied, written])
+    return SqlAnswer()
+
+
+def _assignment(
+    node: exp.Expression, table: TableSchema, session: Session
+) -> tuple[FieldSchema, exp.Expression]:
+    if not isinstance(node, exp.EQ) or not isinstance(node.this, exp.Column):
+        raise session.text.error("SET takes column = expression", offset_of(node))
+    name = name_of(node.this.this)
+    field = table.find_field(name)
+    if field is None:
+        raise session.text.error(f"column '{name}' not found", offset_of(node))
+    return field, node.expression
+
+
+def _check_assignable(
+    field: FieldSchema, source: Any, value: exp.Expression, session: Session
+) -> None:
+    target = type_of_field(field)
+    is_row_id = target.kind is Kind.ID and source.is_integer
+    if not (is_assignable(source, target) or is_row_id):
+        message = f"an expression of type '{source}' cannot be assigned to type '{target}'"
+        raise session.text.error(message, offset_of(value))
+
+
+def _emptied(
+    table: TableSchema, fields: list[FieldSchema], ids: pa.Array, session: Session
+) -> list[Any]:
+    """Return the operation that takes from records what the fields hold now.
+
+    An upsert alone would add to a set, and leave a field as it is where the new value is null.
+    """
+    if len(ids) == 0:
+        return []
+    selected = Records(tuple(ids.to_pylist()))
+    question = ExtractRecords(tuple(field.name for field in fields), selected)
+    held = session.execution().extract(Scan(0, table), question).combine_chunks()
+    columns = {
+        field.name: stored_column(field, held.column(field.name).combine_chunks())
+        for field in fields
+    }
+    return [operation(OperationKind.CLEAR, table, held.column("_id").combine_chunks(), columns)]
+
+
+def copy(cursor: Cursor, session: Session) -> SqlAnswer:
+    """COPY t TO t2: a new table with the fields and records of another."""
+    offset = cursor.offset
+    source = find_table(cursor.expect_name("a table name"), offset, session)
+    cursor.expect("TO")
+    at = cursor.offset
+    name = cursor.expect_name("a table name")
+    cursor.expect_done()
+    taken = {table.name for table in session.database.tables()} | session.database.views().keys()
+    if name in taken:
+        raise session.text.error(f"table or view '{name}' already exists", at)
+    target = session.database.create_table(
+        name, is_keyed=source.is_keyed, fields=source.fields, description=source.description
+    )
+    execution = session.execution()
+    names = tuple(field.name for field in source.fields)
+    records = execution.extract(Scan(0, source), ExtractRecords(names))
+    for start in range(0, records.num_rows, RECORDS_PER_BATCH):
+        session.budget.check()
+        part = records.slice(start, RECORDS_PER_BATCH).combine_chunks()
+        columns = {
+            field.name: stored_column(field, part.column(field.name).combine_chunks())
+            for field in target.fields
+        }
+        ids = part.column("_id").combine_chunks()
+        write(session.database, target, [operation(OperationKind.UPSERT, target, ids, columns)])
+    timed = [field.name for field in source.fields if field.type is FieldType.TIME]
+    warnings = [f"column '{each}' was copied without the times of its members" for each in timed]
+    return SqlAnswer(warnings=warnings)

@@ -1,0 +1,155 @@
+"""INSERT INTO and REPLACE INTO: rows of expressions, or a query's rows, as one write.
+
+Every value is checked before anything is written, so that a statement is applied wholly or not at
+all.
+"""
+
+from typing import Any
+
+from bitbrook.engine.batch import TIME_SUFFIX, OperationKind
+from bitbrook.query.results.sql_answer import SqlAnswer
+from bitbrook.query.sql.dialect.parse import parse_query_tokens
+from bitbrook.query.sql.session import Session
+from bitbrook.query.sql.statements.batches import operation, stored_column, stored_ids, write
+from bitbrook.query.sql.statements.cursor import Cursor
+from bitbrook.query.sql.statements.definitions import find_table
+from bitbrook.query.sql.statements.given import GivenReader
+from bitbrook.query.sql.statements.values import Given, TimedMembers, stored_id, stored_value
+from bitbrook.query.sql.types import ID, STRING, Kind, is_assignable, type_of_field
+from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
+
+
+def insert(cursor: Cursor, session: Session) -> SqlAnswer:
+    """INSERT INTO t [(columns)] VALUES (...), ... | SELECT ..."""
+    return _write_rows(cursor, session, OperationKind.UPSERT)
+
+
+def replace(cursor: Cursor, session: Session) -> SqlAnswer:
+    """REPLACE INTO t [(columns)] VALUES (...), ... | SELECT ..."""
+    return _write_rows(cursor, session, OperationKind.REPLACE)
+
+
+def _write_rows(cursor: Cursor, session: Session, kind: OperationKind) -> SqlAnswer:
+    cursor.expect("INTO")
+    offset = cursor.offset
+    table = find_table(cursor.expect_name("a table name"), offset, session)
+    names = read_columns(cursor, table)
+    if cursor.sees("SELECT") or cursor.sees("WITH"):
+        return _insert_query(cursor, session, table, names, kind)
+    cursor.expect("VALUES")
+    reader = GivenReader(cursor, session)
+    rows = _Rows(table, names, session)
+    while True:
+        offset = cursor.offset
+        rows.add(reader.row(), offset)
+        if not cursor.take(","):
+            break
+    cursor.expect_done()
+    write(session.database, table, [rows.operation(kind)])
+    return SqlAnswer()
+
+
+def read_columns(cursor: Cursor, table: TableSchema) -> list[str]:
+    """Return the columns to be written: those listed, or all in order.
+
+    Raises:
+        InvalidStatement: one is unknown or doubled, `_id` is missing, or there is only `_id`.
+    """
+    if not cursor.sees("("):
+        return ["_id", *(field.name for field in table.fields)]
+    start = cursor.offset
+    names: list[str] = []
+    for tokens in cursor.take_list():
+        column = Cursor(tokens, cursor.text)
+        offset = column.offset
+        name = column.expect_name("a column name")
+        column.expect_done()
+        if name != "_id" and table.find_field(name) is None:
+            raise cursor.text.error(f"column '{name}' not found", offset)
+        if name in names:
+            raise cursor.text.error(f"duplicate column '{name}'", offset)
+        names.append(name)
+    if "_id" not in names:
+        message = "insert column list must have '_id' column specified"
+        raise cursor.text.error(message, start)
+    if len(names) == 1:
+        message = "insert column list must have at least one non '_id' column specified"
+        raise cursor.text.error(message, start)
+    return names
+
+
+class _Rows:
+    """Rows of values as columns in stored form."""
+
+    def __init__(self, table: TableSchema, names: list[str], session: Session) -> None:
+        self._table = table
+        self._session = session
+        self._text = session.text
+        self._fields: list[FieldSchema | None] = [table.find_field(name) for name in names]
+        self._columns: list[list[Any]] = [[] for _ in names]
+        self._times: dict[str, list[int | None]] = {
+            field.name: [] for field in self._fields if field and field.type is FieldType.TIME
+        }
+        self._count = 0
+
+    def add(self, row: list[Given], offset: int) -> None:
+        """Check and keep a row, which stands at `offset`."""
+        if len(row) != len(self._columns):
+            message = "mismatch in the count of expressions and target columns"
+            raise self._text.error(message, offset)
+        self._count += 1
+        for field, column, given in zip(self._fields, self._columns, row, strict=True):
+            if field is None:
+                column.append(stored_id(self._table, given, self._count, self._text))
+                continue
+            column.append(stored_value(field, given, self._count, self._text))
+            if field.type is FieldType.TIME:
+                time_s = given.time_s if isinstance(given, TimedMembers) else None
+                self._times[field.name].append(time_s)
+
+    def operation(self, kind: OperationKind) -> Any:
+        """Return the write of the rows read."""
+        columns: dict[str, Any] = {}
+        ids: list[Any] = []
+        for field, column in zip(self._fields, self._columns, strict=True):
+            if field is None:
+                ids = column
+            else:
+                columns[field.name] = column
+        for name, times in self._times.items():
+            if any(time is not None for time in times):
+                columns[name + TIME_SUFFIX] = times
+        return operation(kind, self._table, ids, columns)
+
+
+def _insert_query(
+    cursor: Cursor,
+    session: Session,
+    table: TableSchema,
+    names: list[str],
+    kind: OperationKind,
+) -> SqlAnswer:
+    offset = cursor.offset
+    query = session.bind(parse_query_tokens(cursor.take_rest(), session.text))
+    if len(query.columns) != len(names):
+        message = "mismatch in the count of expressions and target columns"
+        raise session.text.error(message, offset)
+    for name, (_, source) in zip(names, query.columns, strict=True):
+        field = table.find_field(name)
+        target = type_of_field(field) if field else (STRING if table.is_keyed else ID)
+        is_row_id = source.is_integer and target.kind is Kind.ID
+        if not (is_row_id or is_assignable(source, target)):
+            message = f"an expression of type '{source}' cannot be assigned to type '{target}'"
+            raise session.text.error(message, offset)
+    rows = session.execution().run(query).combine_chunks()
+    ids: Any = None
+    columns: dict[str, Any] = {}
+    for index, name in enumerate(names):
+        column = rows.column(index).combine_chunks()
+        field = table.find_field(name)
+        if field is None:
+            ids = stored_ids(table, column)
+        else:
+            columns[name] = stored_column(field, column)
+    write(session.database, table, [operation(kind, table, ids, columns)])
+    return SqlAnswer()
