@@ -4,9 +4,10 @@ import http.client
 import json
 import multiprocessing
 import statistics
+import threading
 import time
 from multiprocessing.queues import Queue
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -69,24 +70,47 @@ def query_requests(path: str, client: int, statements: list[tuple[str, str]]) ->
     return Requests(path, bodies)
 
 
-class Clients:
-    """Processes that send their requests over and over until the time is up."""
+class Until(NamedTuple):
+    """When a connection ends: after so many seconds, or requests."""
 
-    def __init__(self, port: int, token: str, plans: list[Requests], seconds: float) -> None:
+    seconds: float
+    rounds: int | None
+
+
+class Clients:
+    """Connections that send their requests over and over until the time, or the rounds, are up.
+
+    `per_process` of them share a process, each on a thread of its own.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        token: str,
+        plans: list[Requests],
+        *,
+        seconds: float = 600,
+        rounds: int | None = None,
+        per_process: int = 1,
+    ) -> None:
         self._seconds = seconds
-        self._plans = plans
+        self._count = len(plans)
+        until = Until(seconds, rounds)
         context = multiprocessing.get_context("spawn")
         self._found: Queue[Any] = context.Queue()
         self._processes = [
-            context.Process(target=_send, args=(port, token, plan, seconds, self._found))
-            for plan in plans
+            context.Process(
+                target=_send_all,
+                args=(port, token, plans[first : first + per_process], until, self._found),
+            )
+            for first in range(0, len(plans), per_process)
         ]
         for process in self._processes:
             process.start()
 
     def finish(self) -> Load:
-        """Wait for the end; return what all clients achieved together."""
-        found = [self._found.get(timeout=self._seconds + 120) for _ in self._processes]
+        """Wait for the end; return what all connections achieved together."""
+        found = [self._found.get(timeout=self._seconds + 120) for _ in range(self._count)]
         for process in self._processes:
             process.join()
         latencies_s = np.sort(np.concatenate([each[0] for each in found]))
@@ -103,13 +127,35 @@ class Clients:
         )
 
 
-def _send(port: int, token: str, plan: Requests, seconds: float, found: "Queue[Any]") -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def _send_all(
+    port: int,
+    token: str,
+    plans: list[Requests],
+    until: Until,
+    found: "Queue[Any]",
+) -> None:
+    threads = [
+        threading.Thread(target=_send, args=(port, token, plan, until, found)) for plan in plans
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _send(
+    port: int,
+    token: str,
+    plan: Requests,
+    until: Until,
+    found: "Queue[Any]",
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     headers = {"Authorization": token, "Content-Type": "application/json"}
     latencies_s: list[float] = []
     size_bytes = 0
     started_s = time.monotonic()
-    while time.monotonic() - started_s < seconds:
+    while time.monotonic() - started_s < until.seconds and len(latencies_s) != until.rounds:
         body = plan.bodies[len(latencies_s) % len(plan.bodies)]
         sent_s = time.perf_counter()
         connection.request("POST", plan.path, body, headers)

@@ -32,8 +32,8 @@ def main() -> None:
         queries = [
             query_requests(query_path, client, statements) for client in range(QUERY_CLIENTS)
         ]
-        writing = Clients(server.port, server.token, ingest, SECONDS)
-        reading = Clients(server.port, server.token, queries, SECONDS)
+        writing = Clients(server.port, server.token, ingest, seconds=SECONDS)
+        reading = Clients(server.port, server.token, queries, seconds=SECONDS)
         print("| clients | requests/s | records/s | p50 ms | p99 ms |")
         print("|---|---:|---:|---:|---:|")
         for name, clients in (("ingest", writing), ("queries", reading)):
