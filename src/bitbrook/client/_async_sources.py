@@ -1,0 +1,189 @@
+"""Sources, for asyncio: all of them, and one of them."""
+
+import builtins
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bitbrook.client import _operations as operations
+from bitbrook.client._async_writer import AsyncWriter
+from bitbrook.client._link import AsyncLink
+from bitbrook.client._models import (
+    DeploymentModel,
+    Minute,
+    Outcomes,
+    SourceError,
+    SourceModel,
+    SourceSchema,
+    TableModel,
+)
+from bitbrook.client._names import WAIT_S, id_of, name_of
+from bitbrook.client._outbox import ErrorHandler
+from bitbrook.client._steps import Flow
+
+
+class AsyncSource(SourceModel, frozen=True, dict=True):
+    """A source, as it was when it was asked for, and what can be done with it."""
+
+    async def send(self, records: Iterable[Any], *, idempotency_key: str | None = None) -> Outcomes:
+        """Return the outcome of each record; what succeeded is durable and visible.
+
+        `idempotency_key`: a text under which the server does this once, however often it is asked;
+        one is made up if none is given.
+        """
+        return await AsyncSources(_link_of(self)).send(
+            self, records, idempotency_key=idempotency_key
+        )
+
+    def writer(
+        self,
+        *,
+        batch_records: int = 1000,
+        linger_s: float = 0.05,
+        on_error: ErrorHandler | None = None,
+        retry_for_s: float = 120.0,
+    ) -> AsyncWriter:
+        """Return an `AsyncWriter` into it, which sends records in batches of its own accord."""
+        return AsyncSources(_link_of(self)).writer(
+            self,
+            batch_records=batch_records,
+            linger_s=linger_s,
+            on_error=on_error,
+            retry_for_s=retry_for_s,
+        )
+
+    async def errors(self) -> list[SourceError]:
+        """Return the last records that it could not take, newest first."""
+        return await AsyncSources(_link_of(self)).errors(self)
+
+    async def metrics(self) -> list[Minute]:
+        """Return what it took, minute by minute; minutes without traffic are absent."""
+        return await AsyncSources(_link_of(self)).metrics(self)
+
+    async def wait_until_running(self, timeout_s: float = WAIT_S) -> "AsyncSource":
+        """Return it once it takes records."""
+        return await AsyncSources(_link_of(self)).wait_until_running(self, timeout_s)
+
+    async def wait_until_gone(self, timeout_s: float = WAIT_S) -> None:
+        """Return once it is deleted."""
+        await AsyncSources(_link_of(self)).wait_until_gone(self, timeout_s)
+
+    async def reload(self) -> "AsyncSource":
+        """Return it as it is now."""
+        return await AsyncSources(_link_of(self)).get(self.id)
+
+    async def delete(self) -> None:
+        """Have it deleted; what it stored stays in the table."""
+        await AsyncSources(_link_of(self)).delete(self)
+
+
+class AsyncSources:
+    """The organisation's sources. A source is given as a handle or by its id."""
+
+    def __init__(self, link: AsyncLink) -> None:
+        self._link = link
+
+    async def create(
+        self,
+        name: str,
+        deployment: DeploymentModel | str,
+        table: TableModel | str,
+        schema: SourceSchema | Mapping[str, Any],
+    ) -> AsyncSource:
+        """Return a new source; the table gains the schema's fields.
+
+        `schema`: a struct, or a dict in the form of the API.
+        """
+        flow = operations.create_source(
+            name,
+            id_of(deployment),
+            name_of(table),
+            schema,
+            type_=AsyncSource,
+            retries=self._link.retries,
+        )
+        return self._bound(await self._link.run(flow))
+
+    async def list(self) -> builtins.list[AsyncSource]:
+        """Return all of them."""
+        flow = operations.list_sources(AsyncSource, self._link.retries)
+        return [self._bound(each) for each in await self._link.run(flow)]
+
+    async def get(self, source_id: str) -> AsyncSource:
+        """Return one by its id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._bound(await self._link.run(self._look(source_id)))
+
+    async def find(self, name: str) -> AsyncSource | None:
+        """Return the one of that name, None if there is none."""
+        listed = await self.list()
+        return next((each for each in listed if each.name == name), None)
+
+    async def delete(self, source: SourceModel | str) -> None:
+        """Have one deleted; what it stored stays in the table."""
+        await self._link.run(operations.delete_source(id_of(source), self._link.retries))
+
+    async def wait_until_running(
+        self, source: SourceModel | str, timeout_s: float = WAIT_S
+    ) -> AsyncSource:
+        """Return one once it takes records."""
+        id_ = id_of(source)
+        flow = operations.wait_until_running(lambda: self._look(id_), timeout_s)
+        return self._bound(await self._link.run(flow))
+
+    async def wait_until_gone(self, source: SourceModel | str, timeout_s: float = WAIT_S) -> None:
+        """Return once one is deleted."""
+        id_ = id_of(source)
+        await self._link.run(operations.wait_until_gone(lambda: self._look(id_), timeout_s))
+
+    async def send(
+        self,
+        source: SourceModel | str,
+        records: Iterable[Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> Outcomes:
+        """Return the outcome of each record; what succeeded is durable and visible."""
+        flow = operations.send_records(id_of(source), records, idempotency_key, self._link.retries)
+        return await self._link.run(flow)
+
+    def writer(
+        self,
+        source: SourceModel | str,
+        *,
+        batch_records: int = 1000,
+        linger_s: float = 0.05,
+        on_error: ErrorHandler | None = None,
+        retry_for_s: float = 120.0,
+    ) -> AsyncWriter:
+        """Return an `AsyncWriter` into one, which sends records in batches of its own accord."""
+        return AsyncWriter(
+            self._link,
+            id_of(source),
+            batch_records=batch_records,
+            linger_s=linger_s,
+            on_error=on_error,
+            retry_for_s=retry_for_s,
+        )
+
+    async def errors(self, source: SourceModel | str) -> builtins.list[SourceError]:
+        """Return the last records that one could not take, newest first."""
+        return await self._link.run(operations.list_errors(id_of(source), self._link.retries))
+
+    async def metrics(self, source: SourceModel | str) -> builtins.list[Minute]:
+        """Return what one took, minute by minute."""
+        return await self._link.run(operations.list_minutes(id_of(source), self._link.retries))
+
+    def _look(self, id_: str) -> Flow[AsyncSource]:
+        return operations.get_source(id_, AsyncSource, self._link.retries)
+
+    def _bound(self, source: AsyncSource) -> AsyncSource:
+        source.__dict__["link"] = self._link
+        return source
+
+
+def _link_of(handle: AsyncSource) -> AsyncLink:
+    link: AsyncLink = handle.__dict__["link"]
+    return link

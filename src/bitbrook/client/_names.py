@@ -1,0 +1,16 @@
+"""How a thing is named in a call: by a handle, or by its id or name; how long to wait for it."""
+
+from bitbrook.client._models import DeploymentModel, SourceModel, TableModel
+
+WAIT_S = 60.0
+"""How long to wait for a state, unless the caller says otherwise."""
+
+
+def id_of(thing: DeploymentModel | SourceModel | str) -> str:
+    """Return the id of a deployment or source."""
+    return thing if isinstance(thing, str) else thing.id
+
+
+def name_of(table: TableModel | str) -> str:
+    """Return the name of a table."""
+    return table if isinstance(table, str) else table.name

@@ -1,0 +1,310 @@
+"""Every operation of the API as a flow: which call it is and what its answer becomes.
+
+Written once for both clients. The class that an answer becomes is the caller's, so that each client
+gets its own handles. Knows nothing of connections.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+import msgspec
+
+from bitbrook.client._exceptions import ConfigurationError, CreationFailed, NotFound, WaitTimedOut
+from bitbrook.client._exchange import Retries, ask, exchange
+from bitbrook.client._foreign import plain
+from bitbrook.client._literals import bind, is_reading, is_reading_pql
+from bitbrook.client._models import (
+    DeploymentModel,
+    FieldOptions,
+    Minute,
+    Outcomes,
+    Shape,
+    SourceError,
+    SourceModel,
+    SourceSchema,
+    TableModel,
+)
+from bitbrook.client._result import ARROW, JSON, Result, read_result
+from bitbrook.client._steps import Call, Flow, Pause
+
+D = TypeVar("D", bound=DeploymentModel)
+B = TypeVar("B", bound=TableModel)
+S = TypeVar("S", bound=SourceModel)
+M = TypeVar("M", bound=DeploymentModel | TableModel | SourceModel)
+
+_RUNNING = frozenset({"RUNNING", "ACTIVE"})
+_FIRST_POLL_S = 0.02
+_POLL_S_MAX = 1.0
+
+_FORMS = {"json": JSON, "arrow": f"{ARROW}, {JSON};q=0.5"}
+
+
+def list_shapes(retries: Retries) -> Flow[list[Shape]]:
+    """Return the shapes on offer, smallest first."""
+    answer = yield from ask(
+        _get("/v1/service-properties/deployment:shapes"), dict[str, list[Shape]], retries
+    )
+    return answer["shapes"]
+
+
+def create_deployment(name: str, shape: str, type_: type[D], retries: Retries) -> Flow[D]:
+    """Return a new deployment, CREATING."""
+    body = {"name": name, "deployment_options": {"shape": shape}}
+    return (yield from ask(_post("/v1/deployments", body), type_, retries))
+
+
+def list_deployments(type_: type[D], retries: Retries) -> Flow[list[D]]:
+    """Return all deployments of the organisation."""
+    listed: Any = dict.__class_getitem__((str, list.__class_getitem__(type_)))
+    answer = yield from ask(_get("/v1/deployments"), listed, retries)
+    found: list[D] = answer["deployments"]
+    return found
+
+
+def get_deployment(id_: str, type_: type[D], retries: Retries) -> Flow[D]:
+    """Return one deployment."""
+    return (yield from ask(_get(_path("deployments", id_)), type_, retries))
+
+
+def delete_deployment(id_: str, retries: Retries) -> Flow[None]:
+    """Have a deployment deleted."""
+    yield from exchange(_delete(_path("deployments", id_)), retries)
+
+
+def create_table(
+    deployment_id: str,
+    name: str,
+    *,
+    keys: bool | None,
+    description: str,
+    type_: type[B],
+    retries: Retries,
+) -> Flow[B]:
+    """Return a new table."""
+    body: dict[str, Any] = {"name": name, "description": description}
+    if keys is not None:
+        body["options"] = {"keys": keys}
+    return (yield from ask(_post(_path("tables", deployment_id), body), type_, retries))
+
+
+def list_tables(deployment_id: str, type_: type[B], retries: Retries) -> Flow[list[B]]:
+    """Return all tables of a deployment."""
+    listed: Any = dict.__class_getitem__((str, list.__class_getitem__(type_)))
+    answer = yield from ask(_get(_path("tables", deployment_id)), listed, retries)
+    found: list[B] = answer["tables"]
+    return found
+
+
+def get_table(deployment_id: str, name: str, type_: type[B], retries: Retries) -> Flow[B]:
+    """Return one table."""
+    return (yield from ask(_get(_path("tables", deployment_id, name)), type_, retries))
+
+
+def delete_table(deployment_id: str, name: str, retries: Retries) -> Flow[None]:
+    """Have a table deleted."""
+    yield from exchange(_delete(_path("tables", deployment_id, name)), retries)
+
+
+def add_field(
+    deployment_id: str,
+    table: str,
+    field: str,
+    options: FieldOptions,
+    *,
+    type_: type[B],
+    retries: Retries,
+) -> Flow[B]:
+    """Return the table with a field more."""
+    path = _path("tables", deployment_id, table, "fields", field)
+    return (yield from ask(_post(path, {"options": options}), type_, retries))
+
+
+def drop_field(
+    deployment_id: str, table: str, field: str, type_: type[B], retries: Retries
+) -> Flow[B]:
+    """Return the table without a field."""
+    call = _delete(_path("tables", deployment_id, table, "fields", field))
+    yield from exchange(call, retries)
+    return (yield from get_table(deployment_id, table, type_, retries))
+
+
+def create_source(
+    name: str,
+    deployment_id: str,
+    table: str,
+    schema: SourceSchema | Mapping[str, Any],
+    *,
+    type_: type[S],
+    retries: Retries,
+) -> Flow[S]:
+    """Return a new source, CREATING."""
+    body = {
+        "name": name,
+        "sink_details": {"deployment_id": deployment_id, "table": table},
+        "schema": schema,
+    }
+    return (yield from ask(_post("/v1/sinks", body), type_, retries))
+
+
+def list_sources(type_: type[S], retries: Retries) -> Flow[list[S]]:
+    """Return all sources of the organisation."""
+    listed: Any = dict.__class_getitem__((str, list.__class_getitem__(type_)))
+    answer = yield from ask(_get("/v1/sinks"), listed, retries)
+    found: list[S] = answer["sinks"]
+    return found
+
+
+def get_source(id_: str, type_: type[S], retries: Retries) -> Flow[S]:
+    """Return one source."""
+    return (yield from ask(_get(_path("sinks", id_)), type_, retries))
+
+
+def delete_source(id_: str, retries: Retries) -> Flow[None]:
+    """Have a source deleted."""
+    yield from exchange(_delete(_path("sinks", id_)), retries)
+
+
+def list_errors(id_: str, retries: Retries) -> Flow[list[SourceError]]:
+    """Return the last records that a source could not take, newest first."""
+    call = _get(_path("sinks", id_, "errors"))
+    answer = yield from ask(call, dict[str, list[SourceError]], retries)
+    return answer["errors"]
+
+
+def list_minutes(id_: str, retries: Retries) -> Flow[list[Minute]]:
+    """Return what a source took, minute by minute."""
+    call = _get(_path("sinks", id_, "metrics"))
+    answer = yield from ask(call, dict[str, list[Minute]], retries)
+    return answer["metrics"]
+
+
+def send_records(
+    source_id: str, records: Iterable[Any], key: str | None, retries: Retries
+) -> Flow[Outcomes]:
+    """Return the outcome of each record; what succeeded is durable and visible."""
+    body = encode_body([encode_record(record) for record in records])
+    return (yield from ask(records_call(source_id, body, key or uuid4().hex), Outcomes, retries))
+
+
+def records_call(source_id: str, body: bytes, key: str) -> Call:
+    """Return the call that sends a body of records under an Idempotency-Key."""
+    headers = {"idempotency-key": key}
+    return Call("POST", _path("sinks", source_id), body, headers, is_idempotent=True)
+
+
+def run_sql(
+    deployment_id: str, statement: str, parameters: Sequence[object], form: str, retries: Retries
+) -> Flow[Result]:
+    """Return the result of a SQL statement. Only one that reads is repeated."""
+    bound = bind(statement, parameters)
+    headers = {"accept": _media_type(form)}
+    is_idempotent = is_reading(statement)
+    call = _query(deployment_id, "sql", bound, headers, is_idempotent=is_idempotent)
+    response = yield from exchange(call, retries)
+    return read_result(response)
+
+
+def run_pql(deployment_id: str, statement: str, retries: Retries) -> Flow[list[Any]]:
+    """Return one answer a call. A statement that writes is not repeated."""
+    is_idempotent = is_reading_pql(statement)
+    call = _query(deployment_id, "pql", statement, {}, is_idempotent=is_idempotent)
+    answer = yield from ask(call, dict[str, list[Any]], retries)
+    return answer["results"]
+
+
+def wait_until_running(look: Callable[[], Flow[M]], timeout_s: float) -> Flow[M]:
+    """Return what `look` shows once it runs.
+
+    Raises:
+        CreationFailed: it never will.
+        WaitTimedOut: it does not yet.
+    """
+    for pause_s in _pauses(timeout_s):
+        shown = yield from look()
+        if shown.status in _RUNNING:
+            return shown
+        if shown.status not in {"CREATING", "UPDATING"}:
+            reason = getattr(shown, "failure_reason", None) or "it is being deleted"
+            raise CreationFailed(f"{shown.name} is {shown.status}: {reason}")
+        yield Pause(pause_s)
+    raise WaitTimedOut(f"{shown.name} is still {shown.status} after {timeout_s:g} s")
+
+
+def wait_until_gone(look: Callable[[], Flow[M]], timeout_s: float) -> Flow[None]:
+    """Return once there is nothing to see.
+
+    Raises:
+        WaitTimedOut: there still is.
+    """
+    for pause_s in _pauses(timeout_s):
+        try:
+            shown = yield from look()
+        except NotFound:
+            return
+        yield Pause(pause_s)
+    raise WaitTimedOut(f"{shown.name} is still {shown.status} after {timeout_s:g} s")
+
+
+def encode_record(record: Any) -> bytes:
+    """Return a record as JSON; times are RFC 3339, Decimals keep their digits, NaN is null.
+
+    Raises:
+        TypeError: a value has no JSON.
+    """
+    return msgspec.json.encode(record, enc_hook=plain)
+
+
+def encode_body(records: Sequence[bytes]) -> bytes:
+    """Return the body of a request with these records."""
+    if not records:
+        return b'{"records":[]}'
+    return b'{"records":[{"value":' + b'},{"value":'.join(records) + b"}]}"
+
+
+def _pauses(timeout_s: float) -> Iterator[float]:
+    """Give growing pauses until the time is up."""
+    deadline_s = time.monotonic() + timeout_s
+    pause_s = _FIRST_POLL_S
+    yield pause_s
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        pause_s = min(pause_s * 1.5, _POLL_S_MAX)
+        yield min(pause_s, left_s)
+
+
+def _media_type(form: str) -> str:
+    try:
+        return _FORMS[form]
+    except KeyError:
+        raise ConfigurationError(f"format {form!r} is unknown; give json or arrow") from None
+
+
+def _query(
+    deployment_id: str,
+    language: str,
+    statement: str,
+    headers: Mapping[str, str],
+    *,
+    is_idempotent: bool,
+) -> Call:
+    body = msgspec.json.encode({"language": language, "statement": statement})
+    path = _path("deployments", deployment_id, "query")
+    return Call("POST", path, body, headers, is_idempotent=is_idempotent)
+
+
+def _path(*parts: str) -> str:
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _get(path: str) -> Call:
+    return Call("GET", path, is_idempotent=True)
+
+
+def _delete(path: str) -> Call:
+    return Call("DELETE", path, is_idempotent=True)
+
+
+def _post(path: str, body: object) -> Call:
+    return Call("POST", path, msgspec.json.encode(body))

@@ -1,0 +1,184 @@
+"""Sources, for threads: all of them, and one of them."""
+
+import builtins
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bitbrook.client import _operations as operations
+from bitbrook.client._link import Link
+from bitbrook.client._models import (
+    DeploymentModel,
+    Minute,
+    Outcomes,
+    SourceError,
+    SourceModel,
+    SourceSchema,
+    TableModel,
+)
+from bitbrook.client._names import WAIT_S, id_of, name_of
+from bitbrook.client._outbox import ErrorHandler
+from bitbrook.client._steps import Flow
+from bitbrook.client._writer import Writer
+
+
+class Source(SourceModel, frozen=True, dict=True):
+    """A source, as it was when it was asked for, and what can be done with it."""
+
+    def send(self, records: Iterable[Any], *, idempotency_key: str | None = None) -> Outcomes:
+        """Return the outcome of each record; what succeeded is durable and visible.
+
+        `idempotency_key`: a text under which the server does this once, however often it is asked;
+        one is made up if none is given.
+        """
+        return Sources(_link_of(self)).send(self, records, idempotency_key=idempotency_key)
+
+    def writer(
+        self,
+        *,
+        batch_records: int = 1000,
+        linger_s: float = 0.05,
+        on_error: ErrorHandler | None = None,
+        retry_for_s: float = 120.0,
+    ) -> Writer:
+        """Return a `Writer` into it, which sends records in batches of its own accord."""
+        return Sources(_link_of(self)).writer(
+            self,
+            batch_records=batch_records,
+            linger_s=linger_s,
+            on_error=on_error,
+            retry_for_s=retry_for_s,
+        )
+
+    def errors(self) -> list[SourceError]:
+        """Return the last records that it could not take, newest first."""
+        return Sources(_link_of(self)).errors(self)
+
+    def metrics(self) -> list[Minute]:
+        """Return what it took, minute by minute; minutes without traffic are absent."""
+        return Sources(_link_of(self)).metrics(self)
+
+    def wait_until_running(self, timeout_s: float = WAIT_S) -> "Source":
+        """Return it once it takes records."""
+        return Sources(_link_of(self)).wait_until_running(self, timeout_s)
+
+    def wait_until_gone(self, timeout_s: float = WAIT_S) -> None:
+        """Return once it is deleted."""
+        Sources(_link_of(self)).wait_until_gone(self, timeout_s)
+
+    def reload(self) -> "Source":
+        """Return it as it is now."""
+        return Sources(_link_of(self)).get(self.id)
+
+    def delete(self) -> None:
+        """Have it deleted; what it stored stays in the table."""
+        Sources(_link_of(self)).delete(self)
+
+
+class Sources:
+    """The organisation's sources. A source is given as a handle or by its id."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def create(
+        self,
+        name: str,
+        deployment: DeploymentModel | str,
+        table: TableModel | str,
+        schema: SourceSchema | Mapping[str, Any],
+    ) -> Source:
+        """Return a new source; the table gains the schema's fields.
+
+        `schema`: a struct, or a dict in the form of the API.
+        """
+        flow = operations.create_source(
+            name,
+            id_of(deployment),
+            name_of(table),
+            schema,
+            type_=Source,
+            retries=self._link.retries,
+        )
+        return self._bound(self._link.run(flow))
+
+    def list(self) -> builtins.list[Source]:
+        """Return all of them."""
+        flow = operations.list_sources(Source, self._link.retries)
+        return [self._bound(each) for each in self._link.run(flow)]
+
+    def get(self, source_id: str) -> Source:
+        """Return one by its id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._bound(self._link.run(self._look(source_id)))
+
+    def find(self, name: str) -> Source | None:
+        """Return the one of that name, None if there is none."""
+        return next((each for each in self.list() if each.name == name), None)
+
+    def delete(self, source: SourceModel | str) -> None:
+        """Have one deleted; what it stored stays in the table."""
+        self._link.run(operations.delete_source(id_of(source), self._link.retries))
+
+    def wait_until_running(self, source: SourceModel | str, timeout_s: float = WAIT_S) -> Source:
+        """Return one once it takes records."""
+        id_ = id_of(source)
+        flow = operations.wait_until_running(lambda: self._look(id_), timeout_s)
+        return self._bound(self._link.run(flow))
+
+    def wait_until_gone(self, source: SourceModel | str, timeout_s: float = WAIT_S) -> None:
+        """Return once one is deleted."""
+        id_ = id_of(source)
+        self._link.run(operations.wait_until_gone(lambda: self._look(id_), timeout_s))
+
+    def send(
+        self,
+        source: SourceModel | str,
+        records: Iterable[Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> Outcomes:
+        """Return the outcome of each record; what succeeded is durable and visible."""
+        flow = operations.send_records(id_of(source), records, idempotency_key, self._link.retries)
+        return self._link.run(flow)
+
+    def writer(
+        self,
+        source: SourceModel | str,
+        *,
+        batch_records: int = 1000,
+        linger_s: float = 0.05,
+        on_error: ErrorHandler | None = None,
+        retry_for_s: float = 120.0,
+    ) -> Writer:
+        """Return a `Writer` into one, which sends records in batches of its own accord."""
+        return Writer(
+            self._link,
+            id_of(source),
+            batch_records=batch_records,
+            linger_s=linger_s,
+            on_error=on_error,
+            retry_for_s=retry_for_s,
+        )
+
+    def errors(self, source: SourceModel | str) -> builtins.list[SourceError]:
+        """Return the last records that one could not take, newest first."""
+        return self._link.run(operations.list_errors(id_of(source), self._link.retries))
+
+    def metrics(self, source: SourceModel | str) -> builtins.list[Minute]:
+        """Return what one took, minute by minute."""
+        return self._link.run(operations.list_minutes(id_of(source), self._link.retries))
+
+    def _look(self, id_: str) -> Flow[Source]:
+        return operations.get_source(id_, Source, self._link.retries)
+
+    def _bound(self, source: Source) -> Source:
+        source.__dict__["link"] = self._link
+        return source
+
+
+def _link_of(handle: Source) -> Link:
+    link: Link = handle.__dict__["link"]
+    return link

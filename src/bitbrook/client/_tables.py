@@ -1,0 +1,154 @@
+"""Tables, for threads: of every deployment, of one, and one of them."""
+
+import builtins
+
+from bitbrook.client import _operations as operations
+from bitbrook.client._link import Link
+from bitbrook.client._models import DeploymentModel, FieldOptions, TableModel
+from bitbrook.client._names import WAIT_S, id_of, name_of
+from bitbrook.client._steps import Flow
+
+
+class Table(TableModel, frozen=True, dict=True):
+    """A table, as it was when it was asked for, and what can be done with it."""
+
+    @property
+    def deployment_id(self) -> str:
+        """The deployment it is in."""
+        deployment_id: str = self.__dict__["deployment_id"]
+        return deployment_id
+
+    def add_field(self, name: str, options: FieldOptions) -> "Table":
+        """Return it with another field, empty in every record."""
+        return Tables(_link_of(self)).add_field(self.deployment_id, self, name, options)
+
+    def drop_field(self, name: str) -> "Table":
+        """Return it without a field and what that held."""
+        return Tables(_link_of(self)).drop_field(self.deployment_id, self, name)
+
+    def wait_until_gone(self, timeout_s: float = WAIT_S) -> None:
+        """Return once it is deleted."""
+        Tables(_link_of(self)).wait_until_gone(self.deployment_id, self, timeout_s)
+
+    def reload(self) -> "Table":
+        """Return it as it is now."""
+        return Tables(_link_of(self)).get(self.deployment_id, self.name)
+
+    def delete(self) -> None:
+        """Have it deleted; no source may feed it."""
+        Tables(_link_of(self)).delete(self.deployment_id, self)
+
+
+class Tables:
+    """The tables of every deployment. A table is given as a handle or by its name."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def create(
+        self,
+        deployment: DeploymentModel | str,
+        name: str,
+        *,
+        keys: bool | None = None,
+        description: str = "",
+    ) -> Table:
+        """Return a new table.
+
+        `keys`: whether records have string ids; None leaves that to the first source.
+        """
+        id_ = id_of(deployment)
+        flow = operations.create_table(
+            id_,
+            name,
+            keys=keys,
+            description=description,
+            type_=Table,
+            retries=self._link.retries,
+        )
+        return self._bound(id_, self._link.run(flow))
+
+    def list(self, deployment: DeploymentModel | str) -> builtins.list[Table]:
+        """Return all tables of a deployment."""
+        id_ = id_of(deployment)
+        flow = operations.list_tables(id_, Table, self._link.retries)
+        return [self._bound(id_, each) for each in self._link.run(flow)]
+
+    def get(self, deployment: DeploymentModel | str, name: str) -> Table:
+        """Return one by its name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        id_ = id_of(deployment)
+        return self._bound(id_, self._link.run(self._look(id_, name)))
+
+    def delete(self, deployment: DeploymentModel | str, table: TableModel | str) -> None:
+        """Have one deleted; no source may feed it."""
+        flow = operations.delete_table(id_of(deployment), name_of(table), self._link.retries)
+        self._link.run(flow)
+
+    def wait_until_gone(
+        self, deployment: DeploymentModel | str, table: TableModel | str, timeout_s: float = WAIT_S
+    ) -> None:
+        """Return once one is deleted."""
+        id_, name = id_of(deployment), name_of(table)
+        self._link.run(operations.wait_until_gone(lambda: self._look(id_, name), timeout_s))
+
+    def add_field(
+        self,
+        deployment: DeploymentModel | str,
+        table: TableModel | str,
+        name: str,
+        options: FieldOptions,
+    ) -> Table:
+        """Return a table with another field, empty in every record."""
+        id_ = id_of(deployment)
+        flow = operations.add_field(
+            id_, name_of(table), name, options, type_=Table, retries=self._link.retries
+        )
+        return self._bound(id_, self._link.run(flow))
+
+    def drop_field(
+        self, deployment: DeploymentModel | str, table: TableModel | str, name: str
+    ) -> Table:
+        """Return a table without a field and what that held."""
+        id_ = id_of(deployment)
+        flow = operations.drop_field(id_, name_of(table), name, Table, self._link.retries)
+        return self._bound(id_, self._link.run(flow))
+
+    def _look(self, deployment_id: str, name: str) -> Flow[Table]:
+        return operations.get_table(deployment_id, name, Table, self._link.retries)
+
+    def _bound(self, deployment_id: str, table: Table) -> Table:
+        table.__dict__.update(link=self._link, deployment_id=deployment_id)
+        return table
+
+
+class DeploymentTables:
+    """The tables of one deployment."""
+
+    def __init__(self, tables: Tables, deployment_id: str) -> None:
+        self._tables = tables
+        self._deployment_id = deployment_id
+
+    def create(self, name: str, *, keys: bool | None = None, description: str = "") -> Table:
+        """Return a new table; `keys`: whether records have string ids."""
+        return self._tables.create(self._deployment_id, name, keys=keys, description=description)
+
+    def list(self) -> builtins.list[Table]:
+        """Return all of them."""
+        return self._tables.list(self._deployment_id)
+
+    def get(self, name: str) -> Table:
+        """Return one by its name."""
+        return self._tables.get(self._deployment_id, name)
+
+    def delete(self, table: TableModel | str) -> None:
+        """Have one deleted; no source may feed it."""
+        self._tables.delete(self._deployment_id, table)
+
+
+def _link_of(handle: Table) -> Link:
+    link: Link = handle.__dict__["link"]
+    return link
