@@ -7,7 +7,7 @@ makes the same of a partial.
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -18,6 +18,7 @@ from bitbrook.algebra.expressions import (
     HasRow,
     HasRowLike,
     HasValue,
+    InNumbers,
     InRange,
     Intersect,
     InValues,
@@ -46,12 +47,20 @@ from bitbrook.algebra.questions import (
     MeasureKind,
     NumberTotals,
     Order,
+    Period,
     Question,
     RecordIds,
     RowCounts,
     ValueCounts,
 )
-from bitbrook.schema.field_types import UINT64_MAX, FieldSchema, FieldType, TableSchema
+from bitbrook.schema.field_types import (
+    INT64_MIN,
+    UINT64_MAX,
+    FieldSchema,
+    FieldType,
+    TableSchema,
+    TimeUnit,
+)
 
 Id = int | str
 Record = dict[str, Any]
@@ -84,6 +93,8 @@ class NaiveReader:
                 return {i for i, n in self.numbers(name) if n in values}
             case HasValue(name):
                 return {i for i in self.records if self.values(i, name)}
+            case InNumbers(low, high):
+                return {i for i in self.records if isinstance(i, int) and within(i, low, high)}
             case Records(ids):
                 return set(ids) if not self.schema.is_keyed else set(ids) & self.known
             case Union(operands):
@@ -175,6 +186,9 @@ class NaiveReader:
                 is_null = not found and key.includes_null and i in self.records
                 if key.rows is not None:
                     found = {value for value in found if value in key.rows}
+                if key.period is not None:
+                    unit = self.schema.field(key.field).unit
+                    found = {period_start(value, key.period, unit) for value in found}
                 columns.append([None] if is_null else list(found))
             for group in product(*columns):
                 groups.setdefault(group, []).append(i)
@@ -217,6 +231,22 @@ class NaiveReader:
         if self.schema.field(name).is_single:
             return values[0] if values else None
         return values or None
+
+
+def period_start(stored: int, period: Period, unit: TimeUnit) -> int:
+    """The first moment of the period that a stored time falls in, of any year whatsoever."""
+    seconds = stored // unit.per_second
+    if period in {Period.DAY, Period.HOUR, Period.MINUTE}:
+        width = {Period.DAY: 86_400, Period.HOUR: 3_600, Period.MINUTE: 60}[period]
+        start = seconds // width * width
+    else:
+        # The calendar repeats every 400 years, which are 146,097 days.
+        cycles, day = divmod(seconds // 86_400, 146_097)
+        first = datetime(1970, 1, 1, tzinfo=UTC)
+        date = first + timedelta(days=day)
+        began = date.replace(day=1) if period is Period.MONTH else date.replace(month=1, day=1)
+        start = (cycles * 146_097 + (began - first).days) * 86_400
+    return max(start * unit.per_second, INT64_MIN)
 
 
 def likes(pattern: str, text: str) -> bool:

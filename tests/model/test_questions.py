@@ -40,6 +40,7 @@ from bitbrook.algebra.expressions import (
     HasRow,
     HasRowLike,
     HasValue,
+    InNumbers,
     InRange,
     Intersect,
     InValues,
@@ -59,6 +60,7 @@ from bitbrook.algebra.questions import (
     MeasureKind,
     NumberTotals,
     Order,
+    Period,
     Question,
     RecordIds,
     RowCounts,
@@ -108,7 +110,10 @@ def has_row(draw: st.DrawFn) -> HasRow:
 
 def leaves(schema: TableSchema) -> st.SearchStrategy[Expression]:
     ids = st.lists(st.sampled_from([*KEYS, "never"] if schema.is_keyed else [*IDS, 5]), max_size=3)
+    bounds = st.sampled_from([*IDS, 5])
+    id_ranges = [] if schema.is_keyed else [st.builds(InNumbers, bounds, st.none() | bounds)]
     return st.one_of(
+        *id_ranges,
         st.just(All()),
         st.just(Nothing()),
         has_row(),
@@ -161,7 +166,9 @@ def row_counts(draw: st.DrawFn, filters: st.SearchStrategy[Expression]) -> RowCo
 def group_key(draw: st.DrawFn, name: str) -> GroupKey:
     values: Any = st.lists(numbers, max_size=4).map(tuple)
     chosen = values if name in NUMBER_FIELDS else some_rows(name)
-    return GroupKey(name, draw(st.none() | st.none() | chosen), draw(st.booleans()))
+    is_time = next(f for f in FIELDS if f.name == name).type is FieldType.TIMESTAMP
+    period = draw(st.none() | st.sampled_from(Period)) if is_time else None
+    return GroupKey(name, draw(st.none() | st.none() | chosen), draw(st.booleans()), period)
 
 
 measures = st.builds(

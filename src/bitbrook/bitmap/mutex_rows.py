@@ -224,10 +224,9 @@ class MutexRows(Rows):
         self._counted = self._moves_count
 
     def _bitmap_of(self, code: int) -> BitMap:
-        """Return the bitmap of a row, new if it had none."""
+        """Return the bitmap of a row, for writing; new if it had none."""
         (slot,) = self._slots_of([code])
-        bitmap = self._bitmaps[slot]
-        return self._thaw(slot) if bitmap is None else bitmap
+        return self._for_writing(slot)
 
 
 def _next_moves_max() -> int:

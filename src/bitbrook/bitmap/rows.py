@@ -2,8 +2,9 @@
 
 A row lives in a slot; slots are handed out as codes come and keep a row that was emptied. `counts`
 is kept beside the bitmaps, so that counting all rows never touches one. Rows that were read from a
-snapshot stay bytes of its block until they are first asked for: the rows that nobody asks for are
-never taken apart. Invariant: a slot's count is the size of its bitmap, whichever form that is in.
+snapshot are bytes of its block until they are first asked for, and until one is written to its
+bytes stay what it holds: its bitmap may be let go again, and a checkpoint copies the bytes.
+Invariant: a slot's count is the size of its bitmap, whichever form that is in.
 
 Knows nothing of what codes mean. Readers may share it; a writer is alone (the table's lock).
 
@@ -12,12 +13,14 @@ size of its bytes (uint32 each, three columns), then the bitmaps in CRoaring's p
 """
 
 import itertools
-import threading
-from typing import Self, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
+
+from bitbrook.bitmap.thawed import LEDGER
 
 Codes = npt.NDArray[np.uint32]
 Positions = npt.NDArray[np.uint32]
@@ -44,8 +47,24 @@ SLOT_BYTES = 100
 """Bytes that a row's entries in the dictionary and the list of slots take."""
 
 
-# Readers thaw rows too. One lock for all: it is held for microseconds, and once a row.
-_thawing = threading.Lock()
+class TakenRows(NamedTuple):
+    """Rows as they are stored: codes, how many positions each has, and the bytes of its bitmap."""
+
+    codes: list[int]
+    counts: list[int]
+    bodies: list[bytes | memoryview]
+
+
+def encode_rows(taken: Sequence[TakenRows]) -> bytes:
+    """Return rows, each taken once, as `Rows.from_bytes` takes them."""
+    codes = np.array([code for each in taken for code in each.codes], dtype="<u4")
+    counts = np.array([count for each in taken for count in each.counts], dtype="<u4")
+    bodies = [body for each in taken for body in each.bodies]
+    sizes = np.fromiter(map(len, bodies), dtype="<u4", count=len(bodies))
+    order = np.argsort(codes)
+    head = [column[order].tobytes() for column in (codes, counts, sizes)]
+    ordered = [bodies[place] for place in order.tolist()]
+    return b"".join([len(codes).to_bytes(LENGTH_BYTES, "little"), *head, *ordered])
 
 
 class Rows:
@@ -57,8 +76,10 @@ class Rows:
         self._counts = np.empty(0, dtype=np.int64)
         self._bitmaps: list[BitMap | None] = []
         self._ascending: npt.NDArray[np.int64] | None = None
-        # The first slots are those of stored rows, whose bytes are [bounds[slot], bounds[slot+1]).
-        self._frozen_count = 0
+        # The first slots are those of stored rows, whose bytes are [bounds[slot], bounds[slot+1]);
+        # 1 where these are still what the row holds.
+        self._is_clean = bytearray()
+        self._clean_count = 0
         self._stored = memoryview(b"")
         self._stored_bounds = np.zeros(1, dtype=np.int64)
 
@@ -67,9 +88,7 @@ class Rows:
         row_codes, bounds, ordered = _by_row(codes, positions)
         slots, sizes = self._slots_of(row_codes), []
         for slot, (start, stop) in zip(slots, itertools.pairwise(bounds), strict=True):
-            bitmap = self._bitmaps[slot]
-            if bitmap is None:
-                bitmap = self._thaw(slot)
+            bitmap = self._for_writing(slot)
             bitmap.update(ordered[start:stop])
             sizes.append(len(bitmap))
         return self._count_again(slots, sizes)
@@ -82,9 +101,7 @@ class Rows:
             slot = self._slots.get(code)
             if slot is None:
                 continue
-            bitmap = self._bitmaps[slot]
-            if bitmap is None:
-                bitmap = self._thaw(slot)
+            bitmap = self._for_writing(slot)
             if stop - start <= SCATTERED_MAX:
                 for position in ordered[start:stop]:
                     bitmap.discard(position)
@@ -102,6 +119,7 @@ class Rows:
             if bitmap is None:
                 bitmap = self._thaw(slot)
             if bitmap.intersect(positions):
+                bitmap = self._for_writing(slot)
                 bitmap.difference_update(positions)
                 slots.append(slot)
                 sizes.append(len(bitmap))
@@ -112,9 +130,7 @@ class Rows:
         slot = self._slots.get(code)
         if slot is None:
             return BitMap()
-        cleared = self._bitmaps[slot]
-        if cleared is None:
-            cleared = self._thaw(slot)
+        cleared = self._for_writing(slot)
         self._bitmaps[slot] = BitMap()
         self._counts[slot] = 0
         return cleared
@@ -154,16 +170,31 @@ class Rows:
 
     def to_bytes(self) -> bytes:
         """Return the rows that have a position, as `from_bytes` takes them."""
-        codes, counts = self.counts()
-        bodies = [self._stored_form(self._slots[code]) for code in codes.tolist()]
-        sizes = np.fromiter(map(len, bodies), dtype=np.uint32, count=len(bodies))
-        head = [
-            len(codes).to_bytes(LENGTH_BYTES, "little"),
-            codes.astype("<u4").tobytes(),
-            counts.astype("<u4").tobytes(),
-            sizes.astype("<u4").tobytes(),
-        ]
-        return b"".join([*head, *bodies])
+        return encode_rows([self.take(0, len(self._bitmaps))[0]])
+
+    def take(self, first: int, slots_max: int, bytes_max: int = 1 << 62) -> tuple[TakenRows, int]:
+        """Return the stored forms of the rows in the slots from `first` on, and where to go on.
+
+        So many slots, and no further after so many bytes. At the end, go on is beyond all slots.
+        """
+        stop, taken_bytes = first, 0
+        codes, counts, bodies = [], [], []
+        last = min(first + slots_max, len(self._bitmaps))
+        while stop < last and taken_bytes < bytes_max:
+            count = int(self._counts[stop])
+            if count:
+                body = self._stored_form(stop)
+                taken_bytes += len(body)
+                codes.append(int(self._codes[stop]))
+                counts.append(count)
+                bodies.append(body)
+            stop += 1
+        return TakenRows(codes, counts, bodies), stop
+
+    @property
+    def slots_count(self) -> int:
+        """How many slots there are, those of empty rows included."""
+        return len(self._bitmaps)
 
     @classmethod
     def from_bytes(cls, body: memoryview) -> Self:
@@ -174,7 +205,8 @@ class Rows:
         rows = cls()
         rows._codes, rows._counts = codes.astype(np.uint32), counts.astype(np.int64)
         rows._slots = dict(zip(codes.tolist(), range(count), strict=True))
-        rows._bitmaps, rows._frozen_count = [None] * count, count
+        rows._bitmaps = [None] * count
+        rows._is_clean, rows._clean_count = bytearray(b"\1") * count, count
         rows._stored = body[LENGTH_BYTES + columns.nbytes :]
         rows._stored_bounds = np.zeros(count + 1, dtype=np.int64)
         np.cumsum(sizes, out=rows._stored_bounds[1:])
@@ -199,24 +231,45 @@ class Rows:
         self._ascending = None
         return [self._slots[code] for code in codes]
 
+    def refreeze(self) -> None:
+        """Let go of the bitmaps that were only read. The ledger calls it, which has locked."""
+        for slot in itertools.compress(range(len(self._is_clean)), self._is_clean):
+            self._bitmaps[slot] = None
+
     def _thaw(self, slot: int) -> BitMap:
-        """Return a stored row's bitmap and keep it; after the last one the bytes are let go."""
-        with _thawing:
+        """Return a stored row's bitmap, for reading, and keep it."""
+        with LEDGER.lock:
+            bitmap = self._bitmaps[slot]
+            if bitmap is None:
+                body = bytes(self._stored_bytes(slot))
+                bitmap = self._bitmaps[slot] = BitMap.deserialize(body)
+                LEDGER.note(self, len(body) + ROW_BYTES)
+            return bitmap
+
+    def _for_writing(self, slot: int) -> BitMap:
+        """Return a row's bitmap, which is what the row holds from now on."""
+        bitmap = self._bitmaps[slot]
+        if slot >= len(self._is_clean) or not self._is_clean[slot]:
+            assert bitmap is not None, "a row that was written to stays"
+            return bitmap
+        with LEDGER.lock:
             bitmap = self._bitmaps[slot]
             if bitmap is None:
                 bitmap = self._bitmaps[slot] = BitMap.deserialize(bytes(self._stored_bytes(slot)))
-                self._frozen_count -= 1
-                if self._frozen_count == 0:
-                    self._stored = memoryview(b"")
+            self._is_clean[slot] = 0
+            self._clean_count -= 1
+            if self._clean_count == 0:
+                self._stored = memoryview(b"")
             return bitmap
 
     def _stored_bytes(self, slot: int) -> memoryview:
         return self._stored[self._stored_bounds[slot] : self._stored_bounds[slot + 1]]
 
     def _stored_form(self, slot: int) -> bytes | memoryview:
-        bitmap = self._bitmaps[slot]
-        if bitmap is None:
+        if slot < len(self._is_clean) and self._is_clean[slot]:
             return self._stored_bytes(slot)
+        bitmap = self._bitmaps[slot]
+        assert bitmap is not None, "a row that was written to stays"
         if self._counts[slot] >= RUNS_COUNT_MIN:
             # In a copy: readers share the bitmap while a checkpoint stores it.
             bitmap = bitmap.copy()

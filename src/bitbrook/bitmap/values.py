@@ -141,11 +141,16 @@ class Values:
         bits = np.unpackbits(self.present.view(np.uint8), bitorder="little")
         return BitMap(np.flatnonzero(bits).astype(np.uint32).data)
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self) -> memoryview:
         """Return everything as `from_bytes` takes it."""
         type_number = value_kernels.VECTOR_TYPES.index(self._vector.dtype.type)
-        head = HEADER.pack(type_number, self._length, self._count, self._low, self._high)
-        return b"".join([head, self.present.data, self.numbers.data])
+        words_stop = HEADER.size + self.present.nbytes
+        body = np.empty(words_stop + self.numbers.nbytes, dtype=np.uint8)
+        HEADER.pack_into(body.data, 0, type_number, self._length, self._count, self._low, self._high)
+        # Array to array: without the interpreter lock, which megabytes would hold for long.
+        body[HEADER.size : words_stop] = self.present.view(np.uint8)
+        body[words_stop:] = self.numbers.view(np.uint8)
+        return body.data
 
     @classmethod
     def from_bytes(cls, body: memoryview) -> Self:

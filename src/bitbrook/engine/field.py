@@ -24,16 +24,16 @@ class FieldShard:
 
     `forms`: the rows and the values, by those names. `views`: by name. `loaded_sequence`: the batch
     up to which the snapshot this was read from contains everything (0 if it was not read from one);
-    replay skips those.
+    replay skips those. `last_loaded_sequence`: the last batch of which it contains anything.
     """
 
-    __slots__ = ("forms", "loaded_sequence", "schema", "views")
+    __slots__ = ("forms", "last_loaded_sequence", "loaded_sequence", "schema", "views")
 
     def __init__(self, schema: FieldSchema) -> None:
         self.schema = schema
         self.forms: Parts[Rows | Values] = Parts()
         self.views: Parts[Rows] = Parts()
-        self.loaded_sequence = 0
+        self.loaded_sequence = self.last_loaded_sequence = 0
 
     @classmethod
     def empty(cls, schema: FieldSchema) -> Self:

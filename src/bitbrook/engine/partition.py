@@ -32,14 +32,14 @@ class Partition:
 
     @property
     def loaded_sequence(self) -> int:
-        """The last batch that something here, as read from a snapshot, contains already."""
+        """The last batch of which anything here, as read from a snapshot, contains anything."""
         return max(
             (
                 sequence
                 for shard in self.shards.values()
                 for sequence in (
                     shard.loaded_sequence,
-                    *(field.loaded_sequence for field in shard.fields.values()),
+                    *(field.last_loaded_sequence for field in shard.fields.values()),
                 )
             ),
             default=0,

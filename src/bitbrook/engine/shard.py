@@ -1,7 +1,5 @@
 """A shard: 2^20 neighbouring record positions, which of them exist, and what their fields hold."""
 
-from typing import Self
-
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
@@ -21,6 +19,7 @@ class Shard:
     `applied_sequence`: the last batch that named this shard. `stored_sequence`: the batch up to
     which its snapshot contains everything; the shard is dirty while that lies below.
     `loaded_sequence`: the batch up to which `exists`, as read from a snapshot, contains everything.
+    `rested_sequence`: the last batch before all parts were let lie in the block.
     """
 
     __slots__ = (
@@ -30,6 +29,7 @@ class Shard:
         "forms",
         "loaded_sequence",
         "number",
+        "rested_sequence",
         "stored_sequence",
     )
 
@@ -40,16 +40,14 @@ class Shard:
         self.fields: dict[int, FieldShard] = {}
         self.applied_sequence = 0
         self.stored_sequence = 0
+        self.rested_sequence = 0
         self.loaded_sequence = 0
         self._stored_count = 0
 
-    @classmethod
-    def of_block(cls, number: int, sequence: int, *, record_count: int) -> Self:
-        """Return a shard whose parts are to be stored in it, all of them up to the sequence."""
-        shard = cls(number)
-        shard.applied_sequence = shard.stored_sequence = sequence
-        shard._stored_count = record_count
-        return shard
+    def store_exists(self, exists: Stored[BitMap], record_count: int) -> object:
+        """Let `exists`, of so many records, lie in the shard's block; return what was here."""
+        self._stored_count = record_count
+        return self.forms.store(EXISTS, exists)
 
     @property
     def exists(self) -> BitMap:

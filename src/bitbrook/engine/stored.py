@@ -65,6 +65,9 @@ class Parts(MutableMapping[str, T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
+
     def __len__(self) -> int:
         return len(self._parts)
 
@@ -73,10 +76,12 @@ class Parts(MutableMapping[str, T]):
         with self._attaching:
             return dict(self._parts)
 
-    def store(self, name: str, part: Stored[T]) -> None:
-        """Let a part be in its block: one that was never here, or as it is there."""
+    def store(self, name: str, part: Stored[T]) -> T | Stored[T] | None:
+        """Let a part lie in its block; return what was here of it."""
         with self._attaching:
+            before = self._parts.get(name)
             self._parts[name] = part
+            return before
 
     def move(self, name: str, piece: Piece) -> None:
         """Say where a part's bytes lie now; nothing happens if it was attached or has gone."""

@@ -16,12 +16,16 @@ from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import Question
 from bitbrook.clock import SYSTEM_CLOCK
+from bitbrook.engine.allocator import give_back
 from bitbrook.engine.batch import Batch, decode_batch, encode_batch
 from bitbrook.engine.checkpoint import checkpoint_partition, delete_unnamed
 from bitbrook.engine.columns import check_columns
 from bitbrook.engine.evaluate import evaluate
 from bitbrook.engine.locks import ReadWriteLock
+from bitbrook.engine.manifest import Manifest
+from bitbrook.engine.partition import Partition
 from bitbrook.engine.recovery import Recovered, partition_name, recover_table
+from bitbrook.engine.resting import idle_shards, rest
 from bitbrook.engine.statistics import TableStatistics, statistics_of
 from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Part, Write, Writer
@@ -195,17 +199,33 @@ class Table:
         with self._reading():
             covered_bytes, started_s = self._unstored_bytes, SYSTEM_CLOCK.monotonic_s()
         for number, partition in enumerate(self._partitions):
+            before = self._manifests[number]
             self._manifests[number] = checkpoint_partition(
                 partition,
-                self._manifests[number],
+                before,
                 reading=self._reading,
                 log=self._log,
                 snapshots=self._snapshots,
             )
             delete_unnamed(self._manifests[number], self._snapshots)
+            self._rest(partition, self._manifests[number], since=before.sequence)
         with self._lock.writing():
             self._unstored_bytes -= covered_bytes
             self._unstored_since_s = started_s
+        give_back()
+
+    def _rest(self, partition: Partition, manifest: Manifest, *, since: int) -> None:
+        """Let the shards go back to their blocks that were left alone since the batch `since`."""
+        with self._reading():
+            idle = idle_shards(partition, since=since)
+        pieces = [
+            self._snapshots.read(manifest.partition, manifest.shards[shard.number].block)
+            for shard in idle
+        ]
+        with self._lock.writing():
+            gone = [rest(shard, each) for shard, each in zip(idle, pieces, strict=True)]
+        # Freed here, where nobody waits for it.
+        gone.clear()
 
     def _leave(self) -> None:
         self.fail(Stopping(f"table {self.schema.name!r} is closed"))

@@ -20,7 +20,7 @@ import struct
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -49,6 +49,7 @@ class Block(msgspec.Struct, frozen=True):
     crc32: int
 
 
+@runtime_checkable
 class Piece(Protocol):
     """Bytes of a block that are read when they are asked for."""
 

@@ -5,20 +5,27 @@ by a restart after every stage at which a crash could fall.
 """
 
 import itertools
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyroaring import BitMap
 
+from bitbrook.engine import shard_block
 from bitbrook.engine import table as table_module
+from bitbrook.engine.batch import TIME_SUFFIX, Batch, Operation, OperationKind
 from bitbrook.engine.manifest import decode_manifest
 from bitbrook.engine.table import Table
-from bitbrook.errors import Overloaded
+from bitbrook.errors import Damaged, Overloaded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 from bitbrook.stores.snapshots import Block
 
 SHARD = 1 << 20
+KIND_SHARES = [0.5, 0.15, 0.15, 0.1, 0.1]
 
 
 def amounts(table: Table, ids: Sequence[int]) -> list[int | None]:
@@ -207,3 +214,118 @@ def test_dropped_fields_leave_the_snapshot(home: Any, batch_of: Any) -> None:
     home.stop()
     home.start()
     assert amounts(home.open(schema), [1, 2]) == [7, 8]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_writes_between_all_holds_of_the_lock(
+    home: Any, batch_of: Any, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Every kind of write, on few records and rows, before each part and each few rows are taken.
+
+    The snapshot then has batches of dozens of moments, in parts torn ones; with the log it must be
+    what a table is that took no checkpoint. Without the log's end it must be refused.
+    """
+    monkeypatch.setattr(shard_block, "SLOTS_PER_HOLD", 3)
+    random = np.random.default_rng(seed)
+    batches = [_random_batch(random, batch_of) for _ in range(400)]
+    table, place = home.open(TORN), itertools.count()
+
+    def write() -> None:
+        table.submit({0: batches[next(place)]}).result(10)
+
+    for _ in range(60):
+        write()
+    reading = table._reading
+
+    def reading_after_a_write() -> Any:
+        write()
+        return reading()
+
+    for _ in range(3):
+        table._reading = reading_after_a_write
+        table.checkpoint()
+        table._reading = reading
+        write()
+        expected = _contents(table)
+        home.stop()
+        table = home.start().open(TORN)
+        assert _contents(table) == expected
+        reading = table._reading
+    written = next(place)
+    home.stop()
+    plain = home.start().open(msgspec.structs.replace(TORN, id="t2"))
+    for batch in batches[:written]:
+        plain.submit({0: batch}).result(10)
+    assert _contents(plain) == expected
+    home.stop()
+    with sqlite3.connect(home.directory / "log.db") as connection:
+        connection.execute(
+            "DELETE FROM log WHERE partition = 't1.0' AND sequence > ?", (written - 6,)
+        )
+    connection.close()
+    with pytest.raises(Damaged, match="snapshot was taken after batch"):
+        home.start().open(TORN)
+
+
+TORN = TableSchema(
+    "t1",
+    "torn",
+    fields=(
+        FieldSchema("amount", FieldType.INT, id=1),
+        FieldSchema("species", FieldType.MUTEX, id=2, is_keyed=True),
+        FieldSchema("tags", FieldType.SET, id=3, is_keyed=True),
+        FieldSchema("active", FieldType.BOOL, id=4),
+        FieldSchema("seen", FieldType.TIME, id=5, quantum="YM"),
+    ),
+)
+
+
+def _random_batch(random: np.random.Generator, batch_of: Any) -> Batch:
+    ids = random.integers(0, 12, 4).tolist()
+    kinds = list(OperationKind)
+    kind = kinds[int(random.choice(len(kinds), p=KIND_SHARES))]
+    if kind is OperationKind.DELETE:
+        batch: Batch = batch_of({"_id": ids[:1]}, kind, TORN)
+        return batch
+    columns: dict[str, Any] = {
+        "_id": ids,
+        "species": [f"s{n}" for n in random.integers(0, 9, 4)],
+        "tags": [[f"t{n}" for n in random.integers(0, 30, 3)] for _ in ids],
+        "active": [bool(n) for n in random.integers(0, 2, 4)],
+        "seen": [[int(n)] for n in random.integers(0, 9, 4)],
+    }
+    if kind is OperationKind.CLEAR_ROW:
+        name = ["species", "tags", "active", "seen"][int(random.integers(4))]
+        return batch_of({name: columns[name]}, kind, TORN)  # type: ignore[no-any-return]
+    columns["amount"] = random.integers(-9, 9, 4).tolist()
+    (operation,) = batch_of(columns, kind, TORN).operations
+    months = [1_700_000_000 + 2_600_000 * int(n) for n in random.integers(0, 5, 4)]
+    records = operation.records
+    if kind is not OperationKind.CLEAR:
+        times = pa.array(months, pa.int64())
+        records = records.append_column("seen" + TIME_SUFFIX, times)
+    return Batch([Operation(kind, records)])
+
+
+def _contents(table: Table) -> dict[str, Any]:
+    """Everything the table holds: of each part, rows by name and their positions."""
+    partition = table._partitions[0]
+    (shard,) = partition.shards.values()
+    held: dict[str, Any] = {"exists": shard.exists.to_array().tolist()}
+    for field in TORN.fields:
+        part = shard.fields[field.id]
+        if part.values is not None:
+            numbers, is_present = part.values.get(np.arange(12, dtype=np.uint32))
+            if not field.has_rows:
+                held[field.name] = np.where(is_present, numbers, -99).tolist()
+        dictionary = partition.dictionaries.get(field.id)
+        for view, rows in {"": part.rows, **part.views}.items():
+            for code in [] if rows is None else rows.codes().tolist():
+                name = dictionary.rows_at(np.array([code]))[0] if dictionary else code
+                held[f"{field.name} {view} {name}"] = (
+                    (rows.row(code) or BitMap()).to_array().tolist()
+                )
+                if view == "" and part.values is not None:
+                    positions = np.flatnonzero(is_present & (numbers == code)).tolist()
+                    assert held[f"{field.name} {view} {name}"] == positions, "forms agree"
+    return held

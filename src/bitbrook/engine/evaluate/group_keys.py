@@ -23,9 +23,10 @@ from bitbrook.algebra.expressions import (
     Union,
 )
 from bitbrook.algebra.partials import Rows
-from bitbrook.algebra.questions import GroupKey
+from bitbrook.algebra.questions import GroupKey, Period
 from bitbrook.bitmap.codes import Codes
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions, read_only
+from bitbrook.engine.evaluate.calendar import Calendar
 from bitbrook.engine.evaluate.members import Members, members_of
 from bitbrook.engine.evaluate.ranges import as_unsigned, wrapped
 from bitbrook.engine.evaluate.reading import AnyRows, Reading, rows_of
@@ -79,6 +80,7 @@ class VectorKey:
         if values is None:
             return np.zeros(len(positions), dtype=np.int64)
         numbers, is_present = values.get(positions)
+        numbers = self._told_apart(numbers)
         if self.met is None:
             codes = numbers - self.low
         elif is_present.all():
@@ -98,8 +100,40 @@ class VectorKey:
             return _rows_at(self.field, codes, is_null, reading), is_null
         if self.met is not None:
             met = self.met.met if len(self.met) else np.zeros(1, dtype=np.int64)
-            return met[codes], is_null
-        return codes + self.low, is_null
+            return self._shown(met[codes]), is_null
+        return self._shown(codes + self.low), is_null
+
+    def _told_apart(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the numbers by which records are in one group or in several."""
+        return numbers
+
+    def _shown(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the keys that such numbers stand for."""
+        return numbers
+
+
+@dataclass(slots=True)
+class PeriodKey(VectorKey):
+    """A key of times by the period they fall in: `low` and `met` are of the periods' numbers."""
+
+    calendar: Calendar | None = None
+
+    def dense(self, shard: Shard) -> tuple[npt.NDArray[Any], np.integer[Any], np.uint32]:
+        """Return the codes of a shard's periods as a vector; see `VectorKey`."""
+        values = values_of(shard, self.field.id)
+        if values is None or values.count == 0 or self.includes_null:
+            return VectorKey.dense(self, shard)
+        assert self.calendar is not None, "planned with one"
+        codes = self.calendar.codes(values.numbers, values.low, values.high, self.low)
+        return read_only(codes), np.uint32(0), np.uint32(0)
+
+    def _told_apart(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        assert self.calendar is not None, "planned with one"
+        return self.calendar.numbers_of(numbers)
+
+    def _shown(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        assert self.calendar is not None, "planned with one"
+        return self.calendar.starts_of(numbers)
 
 
 @dataclass(slots=True)
@@ -158,9 +192,22 @@ def plan_key(key: GroupKey, reading: Reading, shards: list[Shard]) -> AnyKey:
     if field.has_rows:
         return VectorKey(field, includes_null, reading.row_count(field) + includes_null)
     low, high = number_bounds(shards, field) or (0, 0)
+    if key.period is not None:
+        return _plan_periods(key.period, field, (low, high), includes_null=includes_null)
     if high - low < SPAN_MAX:
         return VectorKey(field, includes_null, high - low + 1 + includes_null, low)
     return VectorKey(field, includes_null, 0, met=Codes())
+
+
+def _plan_periods(
+    period: Period, field: FieldSchema, bounds: tuple[int, int], *, includes_null: bool
+) -> PeriodKey:
+    calendar = Calendar(period, field.unit)
+    low, high = calendar.numbers_of(np.array(bounds, dtype=np.int64)).tolist()
+    if high - low < SPAN_MAX:
+        radix = high - low + 1 + includes_null
+        return PeriodKey(field, includes_null, radix, low, calendar=calendar)
+    return PeriodKey(field, includes_null, 0, met=Codes(), calendar=calendar)
 
 
 def records_with(key: GroupKey, reading: Reading) -> Expression:

@@ -9,7 +9,7 @@ numbered as they are met.
 """
 
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ from bitbrook.engine.evaluate.measures import (
     grown,
     plan_measure,
 )
+from bitbrook.engine.evaluate.members import Members
 from bitbrook.engine.evaluate.reading import Reading, rows_of
 from bitbrook.engine.evaluate.select import Selector, plan_selection
 from bitbrook.engine.evaluate.sweep import sweep
@@ -52,6 +53,10 @@ over words costs 10 us, taking a record apart 10 ns."""
 
 COMPARED_GROUPS_MAX: Final = 1 << 16
 """Beyond so many groups a pass of its own counts cheaper than comparing counts before and after."""
+
+ENTRIES_MAX: Final = 1 << 21
+"""Entries made at a time: tens of megabytes, and a few hundred milliseconds between two looks at
+the budget. Records with many members in several keys make thousands of entries each."""
 
 CODE_BITS: Final = 32
 
@@ -150,6 +155,17 @@ def _numbering(keys: list[AnyKey]) -> _Dense | _Met:
         return _Met(keys)
     dense = _Dense(keys)
     return dense if dense.size <= DENSE_GROUPS_MAX else _Met(keys)
+
+
+class _Apart(NamedTuple):
+    """Records of a shard taken apart: of each key their codes or, of a set, their members.
+
+    An entry is a record, by its place in `records`, once for each combination of its members.
+    """
+
+    shard: Shard
+    records: Positions
+    columns: list[npt.NDArray[np.int64] | Members]
 
 
 class _Groups:
@@ -260,19 +276,43 @@ class _Groups:
     def _add_entries_of(self, shard: Shard, selection: Selection) -> None:
         """Take selected records apart into entries, one a combination of their rows."""
         records = selection.positions()
-        entries = np.arange(len(records))
+        columns = [
+            key.codes_at(shard, records)
+            if isinstance(key, VectorKey)
+            else key.members(shard, records)
+            for key in self._numbering.keys
+        ]
         groups = np.zeros(len(records), dtype=np.int64)
-        for index, key in enumerate(self._numbering.keys):
-            if isinstance(key, VectorKey):
-                codes = key.codes_at(shard, records)[entries]
-            else:
-                members = key.members(shard, records)
-                counts, codes = members.counts[entries], members.of(entries)
-                groups, entries = np.repeat(groups, counts), np.repeat(entries, counts)
-            groups = self._numbering.refine(index, groups, codes)
-            self._reading.budget.check()
-        self._reading.budget.check_groups(self._numbering.size)
-        self._add_entries(shard, groups, records[entries])
+        self._expand(_Apart(shard, records, columns), 0, groups, np.arange(len(records)))
+
+    def _expand(
+        self,
+        apart: "_Apart",
+        index: int,
+        groups: npt.NDArray[np.int64],
+        entries: npt.NDArray[np.int64],
+    ) -> None:
+        """Add entries, which are in these groups by the keys before `index`."""
+        if index == len(apart.columns):
+            self._reading.budget.check_groups(self._numbering.size)
+            self._add_entries(apart.shard, groups, apart.records[entries])
+            return
+        column = apart.columns[index]
+        if isinstance(column, Members):
+            counts = column.counts[entries]
+            ends = np.cumsum(counts)
+            breaks = np.flatnonzero(np.diff(ends // ENTRIES_MAX)) + 1
+            if len(breaks):
+                for run in np.split(np.arange(len(ends)), breaks):
+                    self._expand(apart, index, groups[run], entries[run])
+                return
+            codes = column.of(entries)
+            groups, entries = np.repeat(groups, counts), np.repeat(entries, counts)
+        else:
+            codes = column[entries]
+        self._reading.budget.check()
+        groups = self._numbering.refine(index, groups, codes)
+        self._expand(apart, index + 1, groups, entries)
 
     def _add_entries(
         self, shard: Shard, groups: npt.NDArray[np.int64], positions: Positions

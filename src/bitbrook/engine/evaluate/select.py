@@ -23,6 +23,7 @@ from bitbrook.algebra.expressions import (
     HasRow,
     HasRowLike,
     HasValue,
+    InNumbers,
     InRange,
     Intersect,
     InValues,
@@ -104,6 +105,8 @@ def plan_selection(expression: Expression, reading: Reading) -> Selector:
             return _HasValue(everywhere, reading.field(name))
         case Records(ids):
             return _Records(_positions_by_shard(ids, reading))
+        case InNumbers(low, high):
+            return _InNumbers(everywhere, low, UINT64_MAX if high is None else high)
         case Not(operand):
             return _Difference(_All(everywhere), [plan_selection(operand, reading)])
         case Shift(operand, count):
@@ -225,6 +228,22 @@ class _Records(Selector):
         return Selection.of_positions(positions, is_existing=False)
 
 
+class _InNumbers(Selector):
+    def __init__(self, shards: ShardNumbers, low: int, high: int) -> None:
+        first, last = low >> SHARD_BITS, high >> SHARD_BITS
+        self.shards = frozenset(number for number in shards if first <= number <= last)
+        self._low, self._high = low, high
+
+    def select(self, shard: Shard) -> Selection:
+        start = shard.number << SHARD_BITS
+        low, stop = max(self._low - start, 0), min(self._high + 1 - start, SHARD_WIDTH)
+        if (low, stop) == (0, SHARD_WIDTH):
+            return all_of(shard)
+        if low >= stop:
+            return NONE
+        return Selection.of_bitmap(shard.exists & BitMap(range(low, stop)))
+
+
 class _Intersect(Selector):
     def __init__(self, operands: list[Selector]) -> None:
         self.shards = reduce(and_, (operand.shards for operand in operands))
@@ -277,7 +296,7 @@ def _count_common(selections: list[Selection]) -> int:
 
 
 def _eagerness(selector: Selector) -> int:
-    order = (_Nothing, _Records, _HasRow, _HasValue, _Combined, _Intersect)
+    order = (_Nothing, _Records, _InNumbers, _HasRow, _HasValue, _Combined, _Intersect)
     kind = type(selector)
     return order.index(kind) if kind in order else len(order)
 

@@ -145,6 +145,19 @@ def test_the_way_does_not_show(crowd: Any, limit: str, monkeypatch: pytest.Monke
     assert plain_groups(evaluate(crowd.partition, question, Budget())) == usual
 
 
+@pytest.mark.parametrize("entries_max", [1, 2, 5, 1_000])
+@pytest.mark.parametrize("names", [("tags", "colours", "species"), ("colours", "big", "tags")])
+def test_entries_in_runs(
+    crowd: Any, names: Any, entries_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few entries are made at a time, and where one record alone makes more."""
+    monkeypatch.setattr(groups, "ENTRIES_MAX", entries_max)
+    expression = InRange("age", 100, 110)
+    question = GroupRecords(tuple(map(GroupKey, names)), expression, (SUM_PRICE,))
+    expected = expected_groups(crowd, question, selected(crowd, expression))
+    assert plain_groups(evaluate(crowd.partition, question, Budget())) == expected
+
+
 def test_too_many_groups_are_refused(crowd: Any) -> None:
     """The limit is named."""
     question = GroupRecords((GroupKey("country"), GroupKey("big")))
