@@ -58,11 +58,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     invite_ttl_s: Positive = 7 * 86_400
     idempotency_ttl_s: Positive = 86_400
     deployments_max: Positive = 10
+    deployment_statements_max: Positive = 200
     memory_bytes_max: Natural = 0
     source_records_per_s: Natural = 0
     source_bytes_per_s: Natural = 0
     checkpoint_log_bytes: Positive = 64 << 20
     checkpoint_age_s: Seconds = 300.0
+    bulk_directories: str | None = None
+    bulk_url_prefixes: str | None = None
     log_level: LogLevel = "info"
     log_format: LogFormat = "console"
 
@@ -107,11 +110,14 @@ DESCRIPTIONS: dict[str, str] = {
     "invite_ttl_s": "seconds that an invite can be accepted",
     "idempotency_ttl_s": "seconds that an Idempotency-Key is remembered",
     "deployments_max": "deployments an organisation may have at a time",
+    "deployment_statements_max": "statements of one deployment that may run or wait at a time",
     "memory_bytes_max": "bytes that the shapes of all deployments may add up to; 0 is no limit",
     "source_records_per_s": "records a second that one source may send; 0 is no limit",
     "source_bytes_per_s": "bytes a second that one source may send; 0 is no limit",
     "checkpoint_log_bytes": "bytes logged of a table after which it is checkpointed",
     "checkpoint_age_s": "seconds after which what was logged of a table is checkpointed",
+    "bulk_directories": "directories, parted by commas, whose files BULK INSERT may read",
+    "bulk_url_prefixes": "beginnings, parted by commas, of the URLs that BULK INSERT may read",
     "log_level": "least severe messages that are written: debug, info, warning or error",
     "log_format": "console (for people) or json (one object a line)",
 }

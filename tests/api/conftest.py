@@ -1,4 +1,4 @@
-"""One real server for all tests of the HTTP API, and clients of it."""
+"""Clients of the one real server, and places of a test's own on it."""
 
 from collections.abc import Iterator
 
@@ -10,26 +10,9 @@ from server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that everybody shares; what it logs as an error fails the session."""
-    data = tmp_path_factory.mktemp("server") / "data"
-    with ServerProcess(data, "--deployments-max", "1000", "--body-bytes-max", "1000000") as running:
-        yield running
-        assert running.stop() == 0, running.errors()
-        assert "Traceback" not in running.errors(), running.errors()
-
-
-@pytest.fixture(scope="session")
 def anonymous(server: ServerProcess) -> Iterator[httpx.Client]:
     """A client without credentials."""
     with server.client() as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def api(server: ServerProcess) -> Iterator[httpx.Client]:
-    """A client that is signed in as the administrator."""
-    with server.client(server.token()) as client:
         yield client
 
 

@@ -174,3 +174,23 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
         api.post(f"{path}/resume")
         stream(api, source_id, [{"id": 2, "size": 1}])
         assert "7 bytes a second" in refused(api, source_id, 429)["message"]
+
+
+def test_what_was_changed_survives_a_kill(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server, server.client(server.token()) as api:
+        deployment_id = create_deployment(api)
+        table = create_table(api, deployment_id)
+        source_id = create_source(api, deployment_id, table)
+        path = f"/v1/sinks/{source_id}"
+        for number in range(5):
+            entry = {"name": f"n{number}", "type": "int"}
+            changed = api.patch(path, json={"schema": {"definition": [entry]}}).json()
+            stream(api, source_id, [{"id": number, f"n{number}": number}])
+        server.kill()
+    with ServerProcess(tmp_path / "data") as server, server.client(server.token()) as api:
+        shown = api.get(path).json()
+        assert shown["schema"] == changed["schema"]
+        for number in range(5):
+            (total,) = ask_pql(api, deployment_id, f"[{table}]Sum(field=n{number})")
+            assert (total["value"], total["count"]) == (number, 1)
+        stream(api, source_id, [{"id": 9, "n4": 1}])

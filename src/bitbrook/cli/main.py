@@ -4,6 +4,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
+from bitbrook.cli.load import load
 from bitbrook.cli.quickstart import quickstart
 from bitbrook.cli.serve import serve
 
@@ -23,6 +24,7 @@ def version() -> None:
 
 app.command()(serve)
 app.command()(quickstart)
+app.command()(load)
 app.command()(version)
 
 if __name__ == "__main__":

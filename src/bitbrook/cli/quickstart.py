@@ -28,7 +28,7 @@ from bitbrook.settings import Settings
 TABLE = "iris_table"
 SQL = "select * from iris_table limit 10"
 PQL = "[iris_table]GroupBy(Rows(species))"
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 180.0
 POLL_S = 0.2
 POLLS_MAX = 300
 

@@ -18,6 +18,7 @@ from bitbrook.bitmap.kernels import warm
 from bitbrook.compute.merge import merge_partials
 from bitbrook.compute.routing import split_batch
 from bitbrook.compute.shifts import without_shifts
+from bitbrook.engine.allocator import bound_arenas
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.statistics import TableStatistics
 from bitbrook.engine.table import Table, erase_table
@@ -35,6 +36,7 @@ class LocalCompute:
     def __init__(
         self, log: Log, snapshots: SnapshotStore, *, upkeep_policy: UpkeepPolicy | None = None
     ) -> None:
+        bound_arenas()
         self._log = log
         self._snapshots = snapshots
         self._writer = Writer(log, upkeep_policy=upkeep_policy)

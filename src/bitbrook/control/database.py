@@ -3,18 +3,28 @@
 from concurrent.futures import CancelledError
 
 from bitbrook.algebra.budget import Budget
-from bitbrook.algebra.partials import AnyPartial
+from bitbrook.algebra.partials import (
+    AnyPartial,
+    CountPartial,
+    RecordIdsPartial,
+    RecordsPartial,
+    TotalsPartial,
+)
 from bitbrook.algebra.questions import Question
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.compute.local import LocalCompute
 from bitbrook.control.lifecycle import Status
 from bitbrook.control.registry import Registry
+from bitbrook.control.statements import HISTORY_MAX, Statements
 from bitbrook.control.tables import Tables, check_table_running
-from bitbrook.engine.batch import Batch
+from bitbrook.engine.batch import Batch, OperationKind
 from bitbrook.errors import Conflict, Stopping, TableNotFound
+from bitbrook.query.database import BulkPlaces, DatabaseEntry, StatementEntry
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.stores.catalogue_rows import ViewRow
+
+_GROWING = frozenset({OperationKind.UPSERT, OperationKind.REPLACE})
 
 
 class ControlDatabase:
@@ -27,36 +37,45 @@ class ControlDatabase:
         registry: Registry,
         tables: Tables,
         compute: LocalCompute,
+        *,
+        statements: Statements,
+        bulk_places: BulkPlaces | None = None,
     ) -> None:
-        self._caller = caller
-        self._deployment_id = deployment_id
+        self.caller = caller
+        self.deployment_id = deployment_id
         self._registry = registry
         self._tables = tables
         self._compute = compute
+        self._statements = statements
+        self._bulk_places = bulk_places or BulkPlaces()
 
     def tables(self) -> list[TableSchema]:
         """Return every table, by name."""
         return [
             entry.schema
-            for entry in self._registry.tables(self._deployment_id)
+            for entry in self._registry.tables(self.deployment_id)
             if entry.row.status == Status.RUNNING
         ]
 
     def table(self, name: str) -> TableSchema:
         """Return one table; `TableNotFound` if there is none of that name."""
-        entry = self._registry.table(self._caller, self._deployment_id, name)
+        entry = self._registry.table(self.caller, self.deployment_id, name)
         check_table_running(entry)
         return entry.schema
 
     def ask(self, table: TableSchema, question: Question, budget: Budget) -> AnyPartial:
         """Return the merged answer of all partitions."""
         self._require(Right.QUERY)
-        return self._compute.ask(table.id, question, budget)
+        partial = self._compute.ask(table.id, question, budget)
+        budget.records_selected = max(budget.records_selected, _records_of(partial))
+        return partial
 
     def write(self, table: TableSchema, batch: Batch) -> list[int]:
         """Make a batch durable and visible; return how many values each operation changed."""
         self._require(Right.INGEST)
-        entry = self._registry.table(self._caller, self._deployment_id, table.name)
+        if any(operation.kind in _GROWING for operation in batch.operations):
+            self._tables.check_room(self.deployment_id)
+        entry = self._registry.table(self.caller, self.deployment_id, table.name)
         if entry.row.is_keyed is None:
             self._tables.decide(entry, is_keyed=table.is_keyed)
         return self._compute.write(table.id, batch)
@@ -66,8 +85,8 @@ class ControlDatabase:
     ) -> TableSchema:
         """Create a table; `Conflict` if the name is taken."""
         return self._tables.create(
-            self._caller,
-            self._deployment_id,
+            self.caller,
+            self.deployment_id,
             name,
             description,
             is_keyed=is_keyed,
@@ -76,7 +95,7 @@ class ControlDatabase:
 
     def drop_table(self, name: str) -> None:
         """Drop a table, and return when it is gone; `Conflict` while sources feed it."""
-        _, gone = self._tables.begin_delete(self._caller, self._deployment_id, name)
+        _, gone = self._tables.begin_delete(self.caller, self.deployment_id, name)
         try:
             gone.result()
         except CancelledError:
@@ -84,26 +103,26 @@ class ControlDatabase:
 
     def add_field(self, table: str, field: FieldSchema) -> TableSchema:
         """Add a field; `Conflict` if the name is taken."""
-        return self._tables.add_field(self._caller, self._deployment_id, table, field).schema
+        return self._tables.add_field(self.caller, self.deployment_id, table, field).schema
 
     def drop_field(self, table: str, field: str) -> TableSchema:
         """Drop a field and what it held; `Conflict` while sources feed it."""
-        return self._tables.drop_field(self._caller, self._deployment_id, table, field).schema
+        return self._tables.drop_field(self.caller, self.deployment_id, table, field).schema
 
     def views(self) -> dict[str, str]:
         """Return the SELECT that each view stands for, by name."""
-        return self._registry.views(self._deployment_id)
+        return self._registry.views(self.deployment_id)
 
     def create_view(self, name: str, statement: str, *, replaces: bool = False) -> None:
         """Create a view, or replace one; `Conflict` if a table or another view has the name."""
         self._require(Right.MANAGE)
         check_name(NameKind.TABLE, name)
         with self._registry.lock:
-            is_table = self._registry.find_table(self._deployment_id, name) is not None
+            is_table = self._registry.find_table(self.deployment_id, name) is not None
             if is_table or (name in self.views() and not replaces):
                 raise Conflict(f"table or view '{name}' already exists")
             self._registry.put_view(
-                ViewRow(deployment_id=self._deployment_id, name=name, statement=statement)
+                ViewRow(deployment_id=self.deployment_id, name=name, statement=statement)
             )
 
     def drop_view(self, name: str) -> None:
@@ -112,7 +131,44 @@ class ControlDatabase:
         with self._registry.lock:
             if name not in self.views():
                 raise TableNotFound(f"table or view '{name}' not found")
-            self._registry.remove_view(self._deployment_id, name)
+            self._registry.remove_view(self.deployment_id, name)
+
+    def describe(self) -> DatabaseEntry:
+        """Return what the deployment is called."""
+        row = self._registry.deployment(self.caller, self.deployment_id)
+        return DatabaseEntry(
+            id=row.id, name=row.name, created_by=row.created_by, created_s=row.created_s
+        )
+
+    def statements(self) -> list[StatementEntry]:
+        """Return the statements that the caller may see, oldest first: the last, and what runs."""
+        past = self._statements.past(self.caller, self.deployment_id, HISTORY_MAX)
+        return [*reversed(past), *self._statements.running(self.caller, self.deployment_id)]
+
+    def cancel_statement(self, statement_id: str) -> None:
+        """Cancel a statement that runs; `NotFound` if none that the caller may see does."""
+        self._statements.cancel(self.caller, statement_id, self.deployment_id)
+
+    def bulk_places(self) -> BulkPlaces:
+        """Return where BULK INSERT may read from."""
+        self._require(Right.INGEST)
+        return self._bulk_places
 
     def _require(self, right: Right) -> None:
-        self._caller.require(right, deployment_id=self._deployment_id)
+        self.caller.require(right, deployment_id=self.deployment_id)
+
+
+def _records_of(partial: AnyPartial) -> int:
+    """Return how many records were counted or read for an answer.
+
+    A group's or row's count is a record's once for each of its members, so that they are added up.
+    """
+    match partial:
+        case CountPartial() | TotalsPartial():
+            return partial.count
+        case RecordsPartial():
+            return int(partial.records.num_rows)
+        case RecordIdsPartial():
+            return len(partial.ids)
+        case _:
+            return int(partial.counts.sum())

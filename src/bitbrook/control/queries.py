@@ -1,4 +1,4 @@
-"""Statements: which database they run against and what they may spend."""
+"""Statements: which database they run against, how many at a time, and what they may spend."""
 
 import threading
 from collections.abc import Iterator
@@ -11,15 +11,23 @@ from bitbrook.compute.local import LocalCompute
 from bitbrook.control.database import ControlDatabase
 from bitbrook.control.deployments import check_running
 from bitbrook.control.registry import Registry
+from bitbrook.control.statements import RunningStatement, Statements
 from bitbrook.control.tables import Tables
-from bitbrook.errors import Conflict, Stopping
+from bitbrook.errors import Conflict, QuotaExceeded, Stopping
+from bitbrook.query.database import BulkPlaces, StatementEntry
 from bitbrook.settings import Settings
 
 DEFAULT_NAME = "default"
 
+RETRY_AFTER_S = 1
+"""Seconds after which a statement that was one too many is worth sending again."""
+
 
 class Queries:
-    """Where statements run, and which of them are running."""
+    """Where statements run, and which of them are running.
+
+    `statements`: what they are, for whom may see it.
+    """
 
     def __init__(
         self,
@@ -35,9 +43,12 @@ class Queries:
         self._compute = compute
         self._settings = settings
         self._clock = clock
+        self._bulk_places = BulkPlaces.listed(settings.bulk_directories, settings.bulk_url_prefixes)
         self._lock = threading.Lock()
         self._running: dict[int, Budget] = {}
+        self._admitted: dict[str, int] = {}
         self._is_closed = False
+        self.statements = Statements(self._exists, clock=clock)
 
     def database(self, caller: Caller, deployment_id: str) -> ControlDatabase:
         """Return a deployment as the caller's statements see it. Needs QUERY.
@@ -49,7 +60,15 @@ class Queries:
         row = self._registry.deployment(caller, deployment_id)
         caller.require(Right.QUERY, deployment_id=deployment_id)
         check_running(row)
-        return ControlDatabase(caller, deployment_id, self._registry, self._tables, self._compute)
+        return ControlDatabase(
+            caller,
+            deployment_id,
+            self._registry,
+            self._tables,
+            self._compute,
+            statements=self.statements,
+            bulk_places=self._bulk_places,
+        )
 
     def default_database(self, caller: Caller) -> ControlDatabase:
         """Return the organisation's only deployment, or the one that is called `default`.
@@ -69,6 +88,67 @@ class Queries:
                 "name one in the path: /databases/<id>/query/sql"
             )
         return self.database(caller, chosen[0].id)
+
+    @contextmanager
+    def admitted(self, caller: Caller, deployment_id: str = "") -> Iterator[ControlDatabase]:
+        """Give a deployment (the default one if none is named) to one statement more.
+
+        Raises:
+            QuotaExceeded: as many of the deployment's statements run or wait as may.
+            NotFound, Conflict: as of `database` and `default_database`.
+        """
+        database = (
+            self.database(caller, deployment_id) if deployment_id else self.default_database(caller)
+        )
+        id_ = database.deployment_id
+        allowed = self._settings.deployment_statements_max
+        with self._lock:
+            count = self._admitted.get(id_, 0)
+            if count >= allowed:
+                raise QuotaExceeded(
+                    f"{count:,} statements of this deployment run or wait and {allowed:,} may; "
+                    "send this one again later or raise deployment_statements_max",
+                    retry_after_s=RETRY_AFTER_S,
+                )
+            self._admitted[id_] = count + 1
+        try:
+            yield database
+        finally:
+            with self._lock:
+                self._admitted[id_] -= 1
+                if not self._admitted[id_]:
+                    del self._admitted[id_]
+
+    @contextmanager
+    def statement(
+        self, database: ControlDatabase, language: str, text: str
+    ) -> Iterator[RunningStatement]:
+        """Give a statement that begins now, with its budget.
+
+        It is ended here if it fails; if not, by whoever sends its answer.
+        """
+        with self.budget() as budget:
+            statement = self.statements.begin(
+                database.caller, database.deployment_id, language, text, budget
+            )
+            try:
+                yield statement
+            except BaseException as error:
+                statement.end(error)
+                raise
+
+    def past(self, caller: Caller, deployment_id: str, limit: int) -> list[StatementEntry]:
+        """Return a deployment's last statements that the caller may see, newest first.
+
+        Those that run come first. Needs QUERY.
+
+        Raises:
+            NotFound: the organisation has none of that id.
+        """
+        self._registry.deployment(caller, deployment_id)
+        past = self.statements.past(caller, deployment_id, limit)
+        running = self.statements.running(caller, deployment_id)
+        return [*reversed(running), *past][:limit]
 
     @contextmanager
     def budget(self) -> Iterator[Budget]:
@@ -97,3 +177,6 @@ class Queries:
             self._is_closed = True
             for budget in self._running.values():
                 budget.cancelled.set()
+
+    def _exists(self, deployment_id: str) -> bool:
+        return any(row.id == deployment_id for row in self._registry.deployments())

@@ -20,7 +20,6 @@ from bitbrook.control.lifecycle import Lifecycle, Status
 from bitbrook.control.live_source import Ingest, LiveSource, limits_of
 from bitbrook.control.rates import RateLimits, RateLimitsChange
 from bitbrook.control.registry import Registry, SourceEntry, TableEntry
-from bitbrook.control.shape_memory import ShapeMemory
 from bitbrook.control.tables import Tables, check_table_running
 from bitbrook.control.traffic import Minute, SourceError
 from bitbrook.errors import Conflict, NotFound
@@ -80,7 +79,6 @@ class Sources:
         self._settings = settings
         self._clock = clock
         self._memory = BatchMemory()
-        self._shape_memory = ShapeMemory(registry, compute, clock=clock)
         self._live: dict[str, LiveSource] = {}
         self._packed_traffic: dict[str, bytes] = {}
 
@@ -253,7 +251,7 @@ class Sources:
         if live is None or live.is_paused or live.organisation_id != caller.organisation_id:
             raise self._refusal(caller, source_id)
         caller.require(Right.INGEST, deployment_id=live.deployment_id, source_id=source_id)
-        self._shape_memory.check(live.deployment_id)
+        self._tables.check_room(live.deployment_id)
         return live.ingest(body, is_lines=is_lines, idempotency_key=idempotency_key)
 
     def resume_all(self) -> None:

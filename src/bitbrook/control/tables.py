@@ -19,6 +19,7 @@ from bitbrook.compute.local import LocalCompute
 from bitbrook.control.deployments import check_running
 from bitbrook.control.lifecycle import Lifecycle, Status
 from bitbrook.control.registry import Registry, SourceEntry, TableEntry
+from bitbrook.control.shape_memory import ShapeMemory
 from bitbrook.engine.statistics import TableStatistics
 from bitbrook.errors import BitbrookError, Conflict, InvalidValue, LimitExceeded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
@@ -50,6 +51,7 @@ class Tables:
         self._lifecycle = lifecycle
         self._compute = compute
         self._clock = clock
+        self._memory = ShapeMemory(registry, compute, clock=clock)
 
     def create(
         self,
@@ -222,6 +224,10 @@ class Tables:
             changed = self._registry.prepare_fields(current, (), is_keyed=is_keyed)
             self.take_over(changed)
         return changed
+
+    def check_room(self, deployment_id: str) -> None:
+        """Return if a deployment's tables may take records, else raise `ShapeExceeded`."""
+        self._memory.check(deployment_id)
 
     def take_over(self, entry: TableEntry, *, source: SourceEntry | None = None) -> None:
         """Bring a table into a new form, with a source that comes with it; holds the lock."""

@@ -3,7 +3,8 @@
 Labels take few values (never an id), so that the number of series stays bounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
@@ -79,6 +80,23 @@ def show_open(tables: int, sources: int) -> None:
     """Show how many tables are open and how many sources are running."""
     _TABLES.set(tables)
     _SOURCES.set(sources)
+
+
+class Reading(NamedTuple):
+    """A metric's value with one set of labels. `kind`: counter, gauge or histogram."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+    kind: str
+
+
+def read_metrics() -> Iterator[Reading]:
+    """Give every metric as it is now; of a histogram its count and its sum."""
+    for metric in REGISTRY.collect():
+        for sample in metric.samples:
+            if not sample.name.endswith(("_bucket", "_created")):
+                yield Reading(sample.name, sample.labels, sample.value, metric.type)
 
 
 def render_metrics() -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""An int with a ForeignIndex refers to records: by their ids, or by their keys where they have keys.
+"""An int with a ForeignIndex refers to records: by their ids, or where they have keys by those.
 
 Tried with tables of either kind, undecided, missing, the source's own, and gone since; values of
 the other kind; and fields that exist already in the other form.

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from bitbrook.algebra.budget import Budget
 from bitbrook.api.problems import problem_of
 from bitbrook.control import deployments, idempotency
 from bitbrook.control.batch_memory import BatchMemory
 from bitbrook.errors import LimitExceeded, Overloaded, ShapeExceeded
+from bitbrook.query.sql import run_sql
 
 
 def body_of(start: int, count: int, **changes: Any) -> bytes:
@@ -92,20 +94,29 @@ def test_a_deployment_takes_nothing_beyond_its_shape(
     monkeypatch.setattr(deployments, "SHAPES", (small,))
     made = home.source(admin)
     begin = home.service.sources.begin_ingest
-    stored = 0
-    with pytest.raises(ShapeExceeded) as refusal:
-        for _ in range(40):
+    stored, refusal = 0, None
+    while refusal is None and stored < 400_000:
+        try:
             begin(admin, made.id, body_of(stored, 10_000)).durable.result(10)
             stored += 10_000
-            home.clock.turn(5)
+        except ShapeExceeded as error:
+            refusal = error
+        home.clock.turn(5)
+    assert refusal is not None
     assert stored > 10_000
-    problem = problem_of(refusal.value)
+    problem = problem_of(refusal)
     assert (problem.status, problem.code) == (507, "ShapeExceeded")
     assert "'iris' hold" in problem.message
     assert "400,000" in problem.message
     # Questions go on, and so does whatever gives memory back.
     [table] = home.service.tables.list(admin, made.deployment_id)
     assert table.statistics.record_count == stored
+    database = home.service.queries.database(admin, made.deployment_id)
+    counted = run_sql("select count(*) from things", database, Budget())
+    assert counted.table.column(0).to_pylist() == [stored]
+    with pytest.raises(ShapeExceeded):
+        run_sql("insert into things (_id, amount) values (900001, 5)", database, Budget())
+    run_sql("delete from things where amount = 77", database, Budget())
     other = home.service.deployments.create(admin, "other", "8GB")
     home.service.lifecycle.settle()
     home.service.tables.create(admin, other.id, "things")

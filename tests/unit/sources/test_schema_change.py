@@ -1,4 +1,4 @@
-"""A schema gains what is new and keeps what is there, word for word, or is refused with every fault.
+"""A schema gains what is new and keeps what is there word for word, or is refused with all faults.
 
 Tried with entries given again in other words, entries given differently, new ones at fault, changes
 of what identifies records, and all of these at once.
