@@ -9,7 +9,8 @@ from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import Question
 from bitbrook.compute.local import LocalCompute
 from bitbrook.engine.batch import Batch
-from bitbrook.errors import Conflict, TableNotFound
+from bitbrook.errors import Conflict, NotFound, TableNotFound
+from bitbrook.query.database import BulkPlaces, DatabaseEntry, StatementEntry
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.stores.log import Log
 from bitbrook.stores.snapshots import LocalSnapshots
@@ -26,6 +27,7 @@ class EngineDatabase:
         self._tables: dict[str, TableSchema] = {}
         self._views: dict[str, str] = {}
         self._last_field_id = 0
+        self.places = BulkPlaces()
 
     def close(self) -> None:
         self._compute.close()
@@ -80,6 +82,19 @@ class EngineDatabase:
     def drop_view(self, name: str) -> None:
         if self._views.pop(name, None) is None:
             raise TableNotFound(f"no view {name!r}")
+
+    def describe(self) -> DatabaseEntry:
+        return DatabaseEntry(id="engine", name="engine", created_by="", created_s=0.0)
+
+    def statements(self) -> list[StatementEntry]:
+        """Nothing here keeps an account of statements."""
+        return []
+
+    def bulk_places(self) -> BulkPlaces:
+        return self.places
+
+    def cancel_statement(self, statement_id: str) -> None:
+        raise NotFound(f"query {statement_id!r} not found; it is not running, or not any more")
 
     def _alter(self, old: TableSchema, fields: tuple[FieldSchema, ...]) -> TableSchema:
         schema = self._tables[old.name] = msgspec.structs.replace(old, fields=fields)

@@ -12,7 +12,7 @@ import httpx
 
 EMAIL = "admin@example.org"
 PASSWORD = "a password for tests"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0  # kernels that changed are compiled at the first start
 STOP_TIMEOUT_S = 60.0
 
 

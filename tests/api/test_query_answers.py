@@ -167,8 +167,12 @@ class Slow:
 def slow(limited: ServerProcess, reader: httpx.Client, stocked: tuple[str, str]) -> Iterator[Slow]:
     """Such a client, of an answer that is sent as it is written."""
     path = f"/v1/deployments/{stocked[0]}/query"
-    statement = f"select a._id, b._id, a.n, b.n, a.s, b.s from {stocked[1]} a, {stocked[1]} b "
-    client = Slow(limited, reader.headers["Authorization"], path, statement + "where a._id = b._id")
+    # Fifteen megabytes, which is more than sockets hold.
+    statement = (
+        "select a._id, b._id, a.n, b.n, a.s, b.s, a.s as s1, b.s as s2, a.s as s3 "
+        f"from {stocked[1]} a, {stocked[1]} b where a._id = b._id"
+    )
+    client = Slow(limited, reader.headers["Authorization"], path, statement)
     yield client
     client.connection.close()
 

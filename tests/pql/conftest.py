@@ -1,10 +1,11 @@
 """Something that answers PQL: a database over a real engine in this process.
 
-`Answering` is all that the case files, the documentation and the random trees need. Another fixture
-of the same name may give them a server that is reached over HTTP.
+`Answering` is all that the case files, the documentation and the random trees need: what takes the
+fixture `database` is asked in this process and over HTTP, of a real server.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,10 +17,7 @@ from bitbrook.errors import BitbrookError
 from bitbrook.query.pql import run_pql
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema, TimeUnit
 from engine_database import EngineDatabase
-
-
-class Refused(Exception):
-    """The statement was answered with an error, whose message this carries."""
+from http_database import HttpDatabase, Refused
 
 
 class Answering(Protocol):
@@ -44,6 +42,28 @@ class PqlDatabase(EngineDatabase):
             raise Refused(error.message) from error
 
 
+class HttpPqlDatabase(HttpDatabase):
+    """Answers PQL over HTTP."""
+
+    def query(self, statement: str, table: str) -> bytes:
+        if statement.lstrip().startswith("["):
+            return self.ask("pql", statement)
+        prefix = f"[{table}]"
+        try:
+            return self.ask("pql", prefix + statement)
+        except Refused as refusal:
+            raise Refused(_shifted_back(str(refusal), len(prefix))) from None
+
+
+def _shifted_back(message: str, width: int) -> str:
+    """A message about a statement that had text of this width put before its first line."""
+
+    def shifted(place: re.Match[str]) -> str:
+        return f"(line 1, column {int(place[1]) - width})"
+
+    return re.sub(r"\(line 1, column (\d+)\)", shifted, message)
+
+
 @pytest.fixture
 def open_database(tmp_path: Path) -> Iterator[Callable[..., Answering]]:
     """Opens empty databases, each in its own directory, and closes them all in the end."""
@@ -58,6 +78,19 @@ def open_database(tmp_path: Path) -> Iterator[Callable[..., Answering]]:
     yield open_one
     for database in opened:
         database.close()
+
+
+@pytest.fixture(params=["one partition", "three partitions", "over HTTP"])
+def database(
+    request: pytest.FixtureRequest, open_database: Callable[..., Answering]
+) -> Iterator[Answering]:
+    """An empty database, reached in each of the ways there are, which must not show."""
+    if request.param != "over HTTP":
+        yield open_database(partition_count=3 if request.param == "three partitions" else 1)
+        return
+    database = HttpPqlDatabase(request.getfixturevalue("api"))
+    yield database
+    database.close()
 
 
 class Notation:

@@ -1,7 +1,7 @@
 """Every call answers what its case file says, byte for byte of every number and in that order.
 
-Each file of `cases/` describes tables, statements and their answers, and runs over one partition
-and over three, which must not show. Adding a case is adding two lines:
+Each file of `cases/` describes tables, statements and their answers, and runs over one partition,
+over three, and over HTTP, which must not show. Adding a case is adding two lines:
 
     table NAME [keyed]     a table; its fields stand below, indented: name, type, options
     use FILE               what the file of that name creates and writes, without its questions
@@ -13,7 +13,6 @@ and over three, which must not show. Adding a case is adding two lines:
 A statement goes on over further lines of the same mark.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,11 @@ import pytest
 CASES = Path(__file__).parent / "cases"
 
 
-@pytest.mark.parametrize("partition_count", [1, 3])
 @pytest.mark.parametrize("file", sorted(CASES.glob("*.pql")), ids=lambda file: file.stem)
-def test_cases(
-    file: Path,
-    partition_count: int,
-    open_database: Callable[..., Any],
-    notation: Any,
-) -> None:
+def test_cases(file: Path, database: Any, notation: Any) -> None:
     """All cases of a file, in order."""
     faults: list[str] = []
-    _run(file, open_database(partition_count=partition_count), notation, faults)
+    _run(file, database, notation, faults)
     assert not faults, "\n".join(faults)
 
 

@@ -5,7 +5,6 @@ the `json` or `error` block that follows it.
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ _TABLE = re.compile(r"Table `(\w+)`(, keyed)?:\n\n\|.*\n\|.*\n((?:\|.*\n)+)")
 _EXAMPLE = re.compile(r"```pql\n(.*?)```\n\n```(json|error)\n(.*?)```", re.DOTALL)
 
 
-def test_every_example_answers_what_the_page_says(
-    open_database: Callable[..., Any], notation: Any
-) -> None:
+def test_every_example_answers_what_the_page_says(database: Any, notation: Any) -> None:
     """Numbers with the digits shown, in the order shown."""
     page = PAGE.read_text()
-    database = open_database()
     for name, keyed, rows in _TABLE.findall(page):
         fields = tuple(notation.field(row.replace("|", " ")) for row in rows.splitlines())
         database.create_table(name, is_keyed=bool(keyed), fields=fields)

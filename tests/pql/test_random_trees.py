@@ -7,6 +7,7 @@ sides of a shard's border and have values missing at random.
 
 import itertools
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ FIELDS = (
     FieldSchema("price", FieldType.DECIMAL, scale=2),
     FieldSchema("seen", FieldType.TIME, quantum="YMD"),
 )
+EXAMPLES = int(os.environ.get("BITBROOK_EXAMPLES", "40"))
+"""Random tables; set it higher for a long search."""
+
 IDS = [0, 1, 2, 3, 70, 1048575, 1048576, 1048577, 5 << 40]
 ROW_IDS = st.integers(0, 4)
 KEYS = st.sampled_from(["a", "b", "ab", "é", "z y"])
@@ -358,7 +362,7 @@ def test_random_statements(partition_count: int, open_database: Callable[..., An
     """Every generated call answers exactly what the records say."""
     database = open_database(partition_count=partition_count)
 
-    @settings(max_examples=40, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=EXAMPLES, suppress_health_check=[*HealthCheck])
     @given(table=tables, asked=st.lists(questions, min_size=1, max_size=12))
     def check(table: Table, asked: list[Question]) -> None:
         name = f"t{next(_table_numbers)}"

@@ -1,7 +1,7 @@
 """Something that answers SQL: a database over a real engine in this process.
 
-`Answering` is all that the case files and the documentation need. Another fixture of the same name
-may give them a server that is reached over HTTP.
+`Answering` is all that the case files and the documentation need: what takes the fixture `database`
+is asked in this process and over HTTP, of a real server.
 """
 
 import json
@@ -16,10 +16,7 @@ from bitbrook.errors import BitbrookError
 from bitbrook.query.results.sql_json import encode_json
 from bitbrook.query.sql import run_sql
 from engine_database import EngineDatabase
-
-
-class Refused(Exception):
-    """The statement was answered with an error, whose message this carries."""
+from http_database import HttpDatabase, Refused
 
 
 class Answering(Protocol):
@@ -40,6 +37,13 @@ class SqlDatabase(EngineDatabase):
             raise Refused(error.message) from error
 
 
+class HttpSqlDatabase(HttpDatabase):
+    """Answers SQL over HTTP."""
+
+    def query(self, statement: str) -> bytes:
+        return self.ask("sql", statement)
+
+
 @pytest.fixture
 def open_database(tmp_path: Path) -> Iterator[Callable[..., Answering]]:
     """Opens empty databases, each in its own directory, and closes them all in the end."""
@@ -54,6 +58,19 @@ def open_database(tmp_path: Path) -> Iterator[Callable[..., Answering]]:
     yield open_one
     for database in opened:
         database.close()
+
+
+@pytest.fixture(params=["one partition", "three partitions", "over HTTP"])
+def database(
+    request: pytest.FixtureRequest, open_database: Callable[..., Answering]
+) -> Iterator[Answering]:
+    """An empty database, reached in each of the ways there are, which must not show."""
+    if request.param != "over HTTP":
+        yield open_database(partition_count=3 if request.param == "three partitions" else 1)
+        return
+    database = HttpSqlDatabase(request.getfixturevalue("api"))
+    yield database
+    database.close()
 
 
 @pytest.fixture

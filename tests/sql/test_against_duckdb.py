@@ -89,6 +89,10 @@ def answers(
         for ours_word, theirs in (
             ("setcontainsany(", "list_has_any("),
             ("setcontains(", "list_contains("),
+            ("datetimepart(yy,", "date_part('year',"),
+            ("datetimepart(m,", "date_part('month',"),
+            ("datetimepart(wd,", "date_part('dayofweek',"),
+            ("date_trunc(d, since)", "strftime(since, '%Y-%m-%d')"),
         ):
             query = query.replace(ours_word, theirs)
         return ours, plain.execute(query).fetchall()
@@ -122,7 +126,9 @@ LEAVES = st.one_of(
     _comparison(["since"], ORDERINGS, TIMES),
     _comparison(["label"], ORDERINGS, TEXTS),
     _comparison(["kind", "_id"], EQUALITIES, st.sampled_from(["0", "1", "64", "1048576", "5"])),
-    _comparison(["_id"], ORDERINGS, st.sampled_from(["0", "64", "1048576"])),
+    _comparison(["_id"], ORDERINGS, st.sampled_from(["0", "64", "1048576", "-1", "63.5", "1e18"])),
+    _comparison(["kind"], ORDERINGS, st.sampled_from(["0", "1", "2.5", "-1"])),
+    _comparison(["datetimepart(yy, since)"], ORDERINGS, st.sampled_from(["2023", "2024", "0"])),
     _comparison(["ok"], EQUALITIES, st.sampled_from(["true", "false"])),
     _listed(["n", "p"], NUMBERS),
     _listed(["label"], TEXTS),
@@ -212,6 +218,74 @@ def test_groups(answers: Callable[[str], tuple[list[Any], list[Any]]]) -> None:
     check()
 
 
+EXPRESSIONS = st.lists(
+    st.sampled_from(
+        [
+            "datetimepart(yy, since)",
+            "datetimepart(m, since)",
+            "datetimepart(wd, since)",
+            "date_trunc(d, since)",
+            "upper(label)",
+            "n + 1",
+            "case when ok then kind else null end",
+            "label",
+            "since",
+        ]
+    ),
+    min_size=0,
+    max_size=3,
+    unique=True,
+)
+SUMS = st.lists(
+    st.sampled_from(
+        [
+            "count(*)",
+            "count(n)",
+            "sum(n - p)",
+            "sum(2 * n + 1)",
+            "sum(-n)",
+            "sum(n * n)",
+            "sum(p * n)",
+            "sum(p * datetimepart(yy, since))",
+            "sum(n * case when ok then 1 else 0 end)",
+            "min(p)",
+            "max(since)",
+            "sum(p)",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+    unique=True,
+)
+LEFT_OVER = st.sampled_from(
+    ["true", "datetimepart(m, since) = 1", "datetimepart(wd, since) > 2", "lower(label) = 'b'"]
+)
+
+
+def test_groups_by_expressions(answers: Callable[[str], tuple[list[Any], list[Any]]]) -> None:
+    """Sums of expressions, rolled up from groups that are finer, under conditions of any kind."""
+
+    def comparable(rows: list[Any]) -> list[Any]:
+        return sorted(
+            (
+                [Decimal(v).normalize() if isinstance(v, int | Decimal) else v for v in row]
+                for row in rows
+            ),
+            key=repr,
+        )
+
+    @given(EXPRESSIONS, SUMS, CONDITIONS, LEFT_OVER)
+    @settings(max_examples=200)
+    def check(keys: list[str], sums: list[str], condition: str, left: str) -> None:
+        query = f"select {', '.join(keys + sums)} from t where {condition} and {left}"
+        if keys:
+            query += f" group by {', '.join(keys)}"
+        ours, theirs = answers(query)
+        assert comparable(ours) == comparable(theirs), query
+
+    check()
+
+
 def test_orders_and_limits(answers: Callable[[str], tuple[list[Any], list[Any]]]) -> None:
     """The same page of the same order, nulls last, ties by id."""
     columns = st.sampled_from(["n", "p", "label", "kind", "since", "_id"])
@@ -229,7 +303,7 @@ def test_orders_and_limits(answers: Callable[[str], tuple[list[Any], list[Any]]]
 
 
 def test_joins(answers: Callable[[str], tuple[list[Any], list[Any]]]) -> None:
-    """Two tables joined, with conditions on either: the keys of few go to the bitmaps of the other."""
+    """Conditions on either side: the keys of few records go to the bitmaps of the other table."""
     kinds = st.sampled_from(
         [f"{kind} join" for kind in ("inner", "left", "right", "full", "semi", "anti")]
     )

@@ -1,6 +1,7 @@
 """Every statement answers what its case file says, every digit and in that order.
 
-Each file of `cases/` runs over one partition and over three, which must not show. A case is:
+Each file of `cases/` runs over one partition, over three, and over HTTP, which must not show. A
+case is:
 
     use FILE               what the file of that name creates and writes, without its questions
     + STATEMENT            runs, and may answer anything
@@ -22,17 +23,11 @@ import pytest
 CASES = Path(__file__).parent / "cases"
 
 
-@pytest.mark.parametrize("partition_count", [1, 3])
 @pytest.mark.parametrize("file", sorted(CASES.glob("*.sql")), ids=lambda file: file.stem)
-def test_cases(
-    file: Path,
-    partition_count: int,
-    open_database: Callable[..., Any],
-    exactly: Callable[[str | bytes], Any],
-) -> None:
+def test_cases(file: Path, database: Any, exactly: Callable[[str | bytes], Any]) -> None:
     """All cases of a file, in order."""
     faults: list[str] = []
-    _run(file, open_database(partition_count=partition_count), exactly, faults)
+    _run(file, database, exactly, faults)
     assert not faults, "\n".join(faults)
 
 

@@ -19,11 +19,10 @@ SYNONYMS = {"CEILING", "LENGTH", "IFNULL"}
 
 
 def test_every_example_answers_what_the_page_says(
-    open_database: Callable[..., Any], exactly: Callable[[str | bytes], Any]
+    database: Any, exactly: Callable[[str | bytes], Any]
 ) -> None:
     """Rows with the digits shown, in the order shown."""
     page = PAGE.read_text()
-    database = open_database()
     examples = _EXAMPLE.findall(page)
     assert len(examples) == page.count("```sql"), "an example without its answer"
     for statement, kind, expected in examples:

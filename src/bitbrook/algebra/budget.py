@@ -15,7 +15,8 @@ from bitbrook.errors import Cancelled, LimitExceeded, TimedOut
 class Budget:
     """Deadline, memory and cancel flag of one statement.
 
-    `deadline_s` is on the clock's monotonic scale; None never passes.
+    `deadline_s` is on the clock's monotonic scale; None never passes. `records_selected` is what
+    was spent: the most records that one question counted or read.
     """
 
     deadline_s: float | None = None
@@ -25,6 +26,7 @@ class Budget:
     memory_bytes_max: int = 2 << 30
     clock: Clock = SYSTEM_CLOCK
     cancelled: threading.Event = field(default_factory=threading.Event)
+    records_selected: int = 0
 
     @classmethod
     def starting_now(cls, timeout_s: float = 60.0, *, clock: Clock = SYSTEM_CLOCK) -> "Budget":

@@ -73,6 +73,17 @@ class Records(Expression, frozen=True):
     ids: tuple[int, ...] | tuple[str, ...]
 
 
+class InNumbers(Expression, frozen=True):
+    """Existing records whose number lies in [low, high], both inclusive, None for no bound.
+
+    A record's number is its id; on a keyed table the place that its key was given in its partition,
+    which counts up from 0. For reading a table piece by piece.
+    """
+
+    low: int = 0
+    high: int | None = None
+
+
 class Union(Expression, frozen=True):
     """Records in any operand; of no operands, none."""
 
@@ -119,6 +130,7 @@ AnyExpression = (
     | InValues
     | HasValue
     | Records
+    | InNumbers
     | Union
     | Intersect
     | Difference

@@ -77,8 +77,21 @@ class Measure(msgspec.Struct, frozen=True):
     field: str
 
 
+class Period(enum.StrEnum):
+    """A stretch of time, in UTC, that begins with a year, a month, a day, an hour or a minute."""
+
+    YEAR = "year"
+    MONTH = "month"
+    DAY = "day"
+    HOUR = "hour"
+    MINUTE = "minute"
+
+
 class GroupKey(msgspec.Struct, frozen=True):
     """A field to group by; `rows` (rows, or stored numbers) restricts which groups are formed.
+
+    A `period` groups the times of a timestamp field by the period they fall in, and the first
+    moment of that, in stored form, is the key; `rows` are stored numbers all the same.
 
     A record with several rows in a set field counts in each of their groups. A record without a
     value in the field is in no group, unless `includes_null`.
@@ -87,6 +100,7 @@ class GroupKey(msgspec.Struct, frozen=True):
     field: str
     rows: tuple[Row, ...] | None = None
     includes_null: bool = False
+    period: Period | None = None
 
 
 class GroupRecords(Question, frozen=True):

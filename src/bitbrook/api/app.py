@@ -17,7 +17,17 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from bitbrook.api import deployments, docs, people, probes, sources, tables, tokens
+from bitbrook.api import (
+    deployments,
+    docs,
+    exports,
+    people,
+    probes,
+    queries,
+    sources,
+    tables,
+    tokens,
+)
 from bitbrook.api.bodies import BodyMemory
 from bitbrook.api.guard import Guard, caller_of
 from bitbrook.api.hot_routes import HotRoute, HotRoutes
@@ -84,7 +94,7 @@ def build_app(service: Service, pages: Sequence[ControllerRouterHandler] = ()) -
 
 
 def _all_routes() -> list[ControllerRouterHandler]:
-    modules = (tokens, deployments, tables, sources, people, probes, docs)
+    modules = (tokens, deployments, tables, exports, queries, sources, people, probes, docs)
     return [route for module in modules for route in module.ROUTES]
 
 

@@ -1,40 +1,47 @@
 """Statements in, answers out.
 
-A statement runs on a worker thread under a budget; a client that goes away cancels it. A failure of
-the statement has the shape that clients of its language read: `{"error": "..."}` for PQL, an answer
-with an `error` for SQL (200 where the body was plain text, since fbsql and the Python client look
-for the key). What is not the statement's fault keeps its own status.
+A statement runs on a worker thread under a budget; a client that goes away cancels it, also while
+its answer is sent. A failure of the statement has the shape that clients of its language read:
+`{"error": "..."}` for PQL, an answer with an `error` for SQL (200 where the body was plain text,
+since fbsql and the Python client look for the key). What is not the statement's fault keeps its own
+status.
 """
 
 import asyncio
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from types import MappingProxyType
 from typing import NamedTuple
 
+import anyio.to_thread
 import msgspec
 from litestar.types import Receive, Scope, Send
 
-from bitbrook.algebra.budget import Budget
+from bitbrook.api.answers import Body, form_body, whole
 from bitbrook.api.bodies import BodyMemory, decode_text, text_header
-from bitbrook.api.formats import Format, asked_format, encode_answer
+from bitbrook.api.formats import Format, asked_format
 from bitbrook.api.guard import Guard
-from bitbrook.api.problems import unreadable_body
-from bitbrook.api.tracing import respond
+from bitbrook.api.problems import problem_of, unreadable_body
+from bitbrook.api.tracing import state_of
 from bitbrook.api.workers import Workers
 from bitbrook.auth.policy import Caller
-from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.control.database import ControlDatabase
 from bitbrook.control.queries import Queries
+from bitbrook.control.statements import RunningStatement
 from bitbrook.errors import BitbrookError, Cancelled, InvalidBody
 from bitbrook.query.pql import run_pql
-from bitbrook.query.results.sql_json import check_size, encode_error
+from bitbrook.query.results.sql_json import encode_error
 from bitbrook.query.sql import run_sql
 from bitbrook.sources.compression import decompress
-from bitbrook.telemetry.metrics import count_statement
+
+QUERY_ID = "x-query-id"
+"""Header that names the statement that an answer is of, also when it failed."""
 
 WATCH_AFTER_S = 0.02
 """Seconds after which a statement's client is watched."""
+
+_GIVEN_UP = "the server stopped and could not wait for this statement"
 
 _OWN_FAILURES = frozenset({400, 404, 409, 413, 422, 501})
 """Statuses of errors that are the statement's own; no right, no time and no luck are not."""
@@ -62,11 +69,13 @@ class BodyForm(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is sent back."""
+    """What is sent back. `rows_returned`: None where the answer is no rows."""
 
     status: int
     content_type: str
-    body: bytes
+    body: Body
+    headers: Mapping[str, str] = MappingProxyType({})
+    rows_returned: int | None = None
 
 
 class QueryRoutes:
@@ -108,110 +117,163 @@ class QueryRoutes:
         form: BodyForm,
     ) -> None:
         # Before the body: nobody unknown can make the server hold one.
-        caller = self._guard.caller(scope)
-        visit = _Visit(scope, caller, deployment_id)
-        with self._memory.holding() as held:
-            body = await held.read(scope, receive, bytes_max=self._body_bytes_max)
-            work = self._workers.start(self._answer, visit, body, form)
-            del body
-            answer = await _finish_unless_left(work, visit, receive)
-        await respond(
-            send, answer.body, status=answer.status, content_type=answer.content_type.encode()
-        )
+        visit = _Visit(scope, self._guard.caller(scope))
+        try:
+            with self._memory.holding() as held:
+                body = await held.read(scope, receive, bytes_max=self._body_bytes_max)
+                with self._queries.admitted(visit.caller, deployment_id) as database:
+                    work = self._workers.start(self._answer, visit, database, body, form)
+                    del body
+                    visit.watch(work, receive)
+                    answer = await asyncio.wrap_future(work)
+            await _send_answer(answer, visit, send)
+        finally:
+            # Also when it is the server that gives up: it has drained long enough.
+            visit.leave()
 
-    def _answer(self, visit: "_Visit", body: bytes, form: BodyForm) -> Answer:
+    def _answer(
+        self, visit: "_Visit", database: ControlDatabase, body: bytes, form: BodyForm
+    ) -> Answer:
         """Return the answer to one request; on a worker thread."""
         visit.check()
         encoding = text_header(visit.scope, b"content-encoding")
         language, text = form.read(decompress(body, encoding, self._body_bytes_max))
-        database = self._database(visit.caller, visit.deployment_id)
         asked = asked_format(text_header(visit.scope, b"accept"))
-        started_s = SYSTEM_CLOCK.monotonic_s()
-        outcome = "success"
         try:
-            with self._queries.budget() as budget:
-                visit.watch(budget)
-                return _run(language, text, database, budget, asked)
+            with self._queries.statement(database, language.value, text) as statement:
+                visit.begin(statement)
+                answer = _run(language, text, database, statement, asked)
+                if answer.body.size_bytes is not None:
+                    # Before it is sent: whoever has read it finds it among those that ended.
+                    statement.end(
+                        rows_returned=answer.rows_returned, answer_bytes=answer.body.size_bytes
+                    )
         except BitbrookError as error:
-            outcome = error.code
-            if error.status not in _OWN_FAILURES:
+            if visit.statement is None:
                 raise
-            return _failure(language, error, _elapsed_us(started_s), form)
-        finally:
-            count_statement(language.value, outcome, SYSTEM_CLOCK.monotonic_s() - started_s)
-
-    def _database(self, caller: Caller, deployment_id: str) -> ControlDatabase:
-        if deployment_id:
-            return self._queries.database(caller, deployment_id)
-        return self._queries.default_database(caller)
+            answer = _failure(language, error, visit, form)
+        assert visit.statement is not None, "a statement that was answered had begun"
+        return answer._replace(headers={**answer.headers, QUERY_ID: visit.statement.id})
 
 
 class _Visit:
-    """One request: who asks what, and whether they still wait, as a budget learns it."""
+    """One request: who asks what, and whether they still wait, as its statement learns it."""
 
-    def __init__(self, scope: Scope, caller: Caller, deployment_id: str) -> None:
+    def __init__(self, scope: Scope, caller: Caller) -> None:
         self.scope = scope
         self.caller = caller
-        self.deployment_id = deployment_id
-        self._budget: Budget | None = None
+        self.statement: RunningStatement | None = None
         self._has_left = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._work: Future[Answer] | None = None
 
     def check(self) -> None:
-        """Return if the client still waits, else raise Cancelled."""
+        """Return if the client still waits and nobody has cancelled, else raise Cancelled."""
         if self._has_left:
-            raise Cancelled("the client went away before its statement began")
+            raise Cancelled("the client went away")
+        if self.statement is not None and self.statement.budget.cancelled.is_set():
+            raise Cancelled("the statement was cancelled")
 
-    def watch(self, budget: Budget) -> None:
-        """Have this budget cancelled when the client leaves, or now if it has left."""
-        self._budget = budget
+    def begin(self, statement: RunningStatement) -> None:
+        """Have this statement cancelled when the client leaves, or now if it has left."""
+        self.statement = statement
         if self._has_left:
-            budget.cancelled.set()
+            statement.budget.cancelled.set()
+
+    def watch(self, work: Future[Answer], receive: Receive) -> None:
+        """Watch, from a moment on, whether the client leaves before the work's answer is sent."""
+        self._work = work
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self._leave()
+
+        def begin() -> None:
+            self._watcher = loop.create_task(watch())
+
+        # Most statements are done before it pays to look whether their client is still there.
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(WATCH_AFTER_S, begin)
 
     def leave(self) -> None:
-        """The client has gone away."""
+        """The request is over, however it went."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self._leave()
+        if self._work is not None:
+            # An answer that nobody sends ends its statement too.
+            self._work.add_done_callback(self._end)
+
+    def _end(self, _: Future[Answer]) -> None:
+        if self.statement is not None:
+            self.statement.end(Cancelled(_GIVEN_UP))
+
+    def _leave(self) -> None:
         self._has_left = True
-        if self._budget is not None:
-            self._budget.cancelled.set()
+        if self.statement is not None:
+            self.statement.budget.cancelled.set()
 
 
-async def _finish_unless_left(work: Future[Answer], visit: _Visit, receive: Receive) -> Answer:
-    """Return the work's answer; tell the visit if the client leaves before it is there."""
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        visit.leave()
-
-    # Most statements are done before it pays to look whether their client is still there.
-    watchers: list[asyncio.Task[None]] = []
-    loop = asyncio.get_running_loop()
-    timer = loop.call_later(WATCH_AFTER_S, lambda: watchers.append(loop.create_task(watch())))
+async def _send_answer(answer: Answer, visit: _Visit, send: Send) -> None:
+    """Send an answer; one without a known size while it is written, and then end its statement."""
+    first, others, size_bytes = answer.body
+    headers = [(b"content-type", answer.content_type.encode())]
+    headers += [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    if size_bytes is not None:
+        headers.append((b"content-length", b"%d" % size_bytes))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if size_bytes == len(first):
+        await send({"type": "http.response.body", "body": first, "more_body": False})
+        return
+    statement = visit.statement
+    assert statement is not None, "only statements are answered in pieces"
+    sent_bytes = 0
+    piece: bytes | None = first
     try:
-        return await asyncio.wrap_future(work)
-    finally:
-        timer.cancel()
-        for watcher in watchers:
-            watcher.cancel()
-        # Also when it is the server that gives up: it has drained long enough.
-        visit.leave()
+        while piece is not None:
+            visit.check()
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            sent_bytes += len(piece)
+            piece = await anyio.to_thread.run_sync(next, others, None)
+    except BaseException as error:
+        is_given_up = isinstance(error, asyncio.CancelledError)
+        reason = Cancelled(_GIVEN_UP) if is_given_up else error
+        statement.end(reason, rows_returned=answer.rows_returned, answer_bytes=sent_bytes)
+        raise
+    statement.end(rows_returned=answer.rows_returned, answer_bytes=sent_bytes)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _run(
-    language: Language, text: str, database: ControlDatabase, budget: Budget, form: Format
+    language: Language,
+    text: str,
+    database: ControlDatabase,
+    statement: RunningStatement,
+    form: Format,
 ) -> Answer:
+    budget = statement.budget
     if language is Language.PQL:
-        return Answer(200, Format.JSON, run_pql(text, database, budget))
-    started_s = SYSTEM_CLOCK.monotonic_s()
+        return Answer(200, Format.JSON, whole(run_pql(text, database, budget)))
     answer = run_sql(text, database, budget)
-    encoded = encode_answer(answer, form, _elapsed_us(started_s))
-    check_size(len(encoded), budget.answer_bytes_max)
-    return Answer(200, form, encoded)
+    body = form_body(answer, form, statement.elapsed_us, bytes_max=budget.answer_bytes_max)
+    return Answer(200, form, body, rows_returned=answer.table.num_rows)
 
 
-def _failure(language: Language, error: BitbrookError, elapsed_us: int, form: BodyForm) -> Answer:
+def _failure(language: Language, error: BitbrookError, visit: _Visit, form: BodyForm) -> Answer:
+    if error.status not in _OWN_FAILURES:
+        problem = problem_of(error)
+        request_id = state_of(visit.scope).get("request_id", "")
+        body = whole(problem.body(request_id))
+        return Answer(problem.status, Format.JSON, body, problem.headers)
     if language is Language.PQL:
-        return Answer(400, Format.JSON, msgspec.json.encode({"error": error.message}))
-    return Answer(form.failure_status, Format.JSON, encode_error(error.message, elapsed_us))
+        return Answer(400, Format.JSON, whole(msgspec.json.encode({"error": error.message})))
+    assert visit.statement is not None, "a statement that failed had begun"
+    body = whole(encode_error(error.message, visit.statement.elapsed_us))
+    return Answer(form.failure_status, Format.JSON, body)
 
 
 def _read_statement(body: bytes) -> tuple[Language, str]:
@@ -232,7 +294,3 @@ def _read_text(body: bytes) -> tuple[Language, str]:
 
 _JSON_BODY = BodyForm(_read_statement, 400)
 _TEXT_BODY = BodyForm(_read_text, 200)
-
-
-def _elapsed_us(started_s: float) -> int:
-    return round((SYSTEM_CLOCK.monotonic_s() - started_s) * 1_000_000)

@@ -16,6 +16,7 @@ from bitbrook.telemetry.metrics import count_request
 from bitbrook.telemetry.requests import request_id_from, serving
 
 UNMATCHED = "unmatched"
+PIECE_BYTES = 1 << 20
 _GIVEN_UP = "the server stops and could not wait for this; a write may or may not have been applied"
 
 _log = structlog.get_logger("bitbrook.api")
@@ -89,9 +90,13 @@ async def respond(
     content_type: bytes = JSON,
     headers: dict[str, str] | None = None,
 ) -> None:
-    """Send a whole answer."""
+    """Send a whole answer; return when its client has taken all but the last piece."""
     sent = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
     if headers:
         sent += [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": sent})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    # The server takes a piece once the client has read those before it.
+    for start in range(0, max(len(body), 1), PIECE_BYTES):
+        piece = body[start : start + PIECE_BYTES]
+        is_last = start + PIECE_BYTES >= len(body)
+        await send({"type": "http.response.body", "body": piece, "more_body": not is_last})

@@ -146,7 +146,9 @@ class Values:
         type_number = value_kernels.VECTOR_TYPES.index(self._vector.dtype.type)
         words_stop = HEADER.size + self.present.nbytes
         body = np.empty(words_stop + self.numbers.nbytes, dtype=np.uint8)
-        HEADER.pack_into(body.data, 0, type_number, self._length, self._count, self._low, self._high)
+        HEADER.pack_into(
+            body.data, 0, type_number, self._length, self._count, self._low, self._high
+        )
         # Array to array: without the interpreter lock, which megabytes would hold for long.
         body[HEADER.size : words_stop] = self.present.view(np.uint8)
         body[words_stop:] = self.numbers.view(np.uint8)

@@ -4,13 +4,83 @@ The one seam between the languages and everything that holds records: `bitbrook.
 it over a real deployment, tests over a bare engine. All calls block; they run on worker threads.
 """
 
+import enum
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import Question
 from bitbrook.engine.batch import Batch
 from bitbrook.schema.field_types import FieldSchema, TableSchema
+
+
+class StatementStatus(enum.StrEnum):
+    """What has become of a statement. RUNNING lasts until the last byte of its answer is sent."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+
+
+@dataclass(slots=True, kw_only=True)
+class StatementEntry:
+    """A statement that runs or has run, as it is told to people.
+
+    `text` is cut, `user` an e-mail address, `started_s` Unix time. `records_selected`: the most
+    records that one question to the bitmaps counted or read. `rows_returned`: None of a language
+    whose answers are no rows.
+    """
+
+    id: str
+    organisation_id: str
+    deployment_id: str
+    user_id: str
+    user: str
+    request_id: str | None
+    language: str
+    text: str
+    started_s: float
+    duration_us: int = 0
+    status: StatementStatus = StatementStatus.RUNNING
+    records_selected: int = 0
+    rows_returned: int | None = None
+    answer_bytes: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseEntry:
+    """What a deployment is called, who created it (an e-mail address), and when in Unix time."""
+
+    id: str
+    name: str
+    created_by: str
+    created_s: float
+
+
+class BulkPlaces(msgspec.Struct, frozen=True):
+    """Where BULK INSERT may read: files below directories, and URLs by what they begin with."""
+
+    directories: tuple[Path, ...] = ()
+    url_prefixes: tuple[str, ...] = ()
+
+    @classmethod
+    def listed(cls, directories: str | None, url_prefixes: str | None) -> "BulkPlaces":
+        """Return the places of two lists that commas part."""
+        return cls(
+            tuple(Path(each).absolute() for each in _parted(directories)),
+            tuple(_parted(url_prefixes)),
+        )
+
+
+def _parted(listed: str | None) -> list[str]:
+    return [part.strip() for part in (listed or "").split(",") if part.strip()]
 
 
 class Database(Protocol):
@@ -64,4 +134,20 @@ class Database(Protocol):
 
     def drop_view(self, name: str) -> None:
         """Drop a view; `TableNotFound` if there is none of that name."""
+        ...
+
+    def describe(self) -> DatabaseEntry:
+        """Return what the deployment is called."""
+        ...
+
+    def statements(self) -> list[StatementEntry]:
+        """Return the statements that run and the last that ran, oldest first."""
+        ...
+
+    def bulk_places(self) -> BulkPlaces:
+        """Return where the caller's BULK INSERT may read from."""
+        ...
+
+    def cancel_statement(self, statement_id: str) -> None:
+        """Cancel a statement that runs; `NotFound` if none of that id does."""
         ...

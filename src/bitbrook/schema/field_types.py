@@ -52,6 +52,7 @@ class FieldSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     `min` and `max` bound the *stored* integer: of a decimal the value times ten to the `scale`, of
     a timestamp the `unit`s since the Unix epoch. `epoch` (in `unit`s since the Unix epoch) only
     gives numbers in statements and records their meaning; stored timestamps never depend on it.
+    `length_max` bounds the characters of a row key that a statement writes; 0 is no bound.
     """
 
     name: str
@@ -66,6 +67,7 @@ class FieldSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     quantum: str = ""
     ttl_s: int = 0
     has_standard_view: bool = True
+    length_max: int = 0
 
     @property
     def has_rows(self) -> bool:

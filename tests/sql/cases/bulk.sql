@@ -48,9 +48,40 @@
 > bulk insert into t (_id, n) map (0 id, 1 int) transform (@0, @2) from x'1,2' with format 'CSV' input 'INLINE'
 ! variable '@2' not found
 > bulk insert into t (_id, n) map (0 id, 1 int) from '/etc/passwd' with format 'CSV' input 'FILE'
-! is not read by the server
+! [1:52] the server reads no files; name directories in its setting bulk_directories
 > bulk insert into t (_id, n) map (0 id, 1 int) from 'http://127.0.0.1/' with format 'CSV' input 'URL'
-! is not read by the server
+! [1:52] the server reads no URLs; name beginnings of them in its setting bulk_url_prefixes
+> bulk insert into t (_id, n) map ('_id' id, 'n' int) from x'UEFSMQ==' with format 'PARQUET' input 'INLINE'
+! format 'PARQUET' cannot be written in a statement
+> bulk insert into t (_id, n) map ('_id' id, 'n' int) from x'' with format 'ORC' input 'STREAM'
+! format 'ORC' cannot be written in a statement
+> bulk insert into t (_id, n) map (0 id, 1 int) from x'1,2' with format 'CSV' input 'PIPE'
+! input is INLINE, STREAM, URL or FILE, not 'PIPE'
+> bulk insert into t (_id, n) map (0 id, 1 int) from x'1,2' with batchsize 0 format 'CSV' input 'INLINE'
+! value '0' out of range
+> bulk insert into t (_id, tags) map (0 id, 1 stringset) transform (@0 + 200, @1) from x'1,' with format 'CSV' input 'INLINE' csv_empty_string_as_null null_as_empty_set
+> select _id, tags from t where _id = 201
+[201, null]
+> bulk insert into t (_id, ok) map (0 id, 1 stringset) transform (@0 + 210, setcontains(@1, 'x')) from x'1,
+>   2,x' with format 'CSV' input 'INLINE' csv_empty_string_as_null null_as_empty_set
+> select _id, ok from t where _id > 210
+[211, false]
+[212, true]
+> bulk insert into t (_id, ok) map (0 id, 1 stringset) transform (@0 + 220, setcontains(@1, 'x')) from x'1,
+>   2,x' with format 'CSV' input 'INLINE' csv_empty_string_as_null
+> select _id, ok from t where _id > 220
+[221, null]
+[222, true]
+> bulk insert into t (_id, n, p, s) map (0 id, 1 int, 2 decimal(2), 3 varchar(5)) from x'1,-3' with format 'CSV' input 'INLINE' allow_missing_values
+> select _id, n, p, s from t where _id = 1
+[1, -3, 1.50, "a, b"]
+> bulk insert into t (_id, n) map (0 id, 1 int) from x'1, 7
+>   2,+8
+>   3,9.0' with format 'CSV' input 'INLINE'
+> select n from t where _id in (1, 2, 3)
+[7]
+[8]
+[9]
 > bulk insert into t (_id, n) map (0 id, 1 int) from x'1,2' with format 'XML' input 'INLINE'
 ! format is CSV, NDJSON, PARQUET or ORC, not 'XML'
 > bulk insert into t (n) map (0 int) from x'1' with format 'CSV' input 'INLINE'

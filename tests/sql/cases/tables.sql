@@ -57,8 +57,6 @@
 ! value '19' out of range
 > create table t (_id id, a int min 5 max 4)
 ! min of column 'a' is above its max
-> create table t (_id id, a varchar(10))
-! type 'varchar' is not supported
 > create table t (_id id, a vector(3))
 ! type 'vector' is not supported
 > create table 1t (_id id, a int)
@@ -96,9 +94,55 @@
 > drop view keyed
 ! table or view 'keyed' not found
 > drop view if exists keyed
-> show databases
++ show databases
 > kill query 'x'
 ! query 'x' not found
 > select _id from fb_exec_requests
 ! column '_id' not found
-> select request_id from fb_exec_requests
+> select request_id, row_count from fb_exec_requests where sql = 'nothing of the kind' and status = 'RUNNING'
+: request_id string, row_count int
+> select count(*) from fb_performance_counters where name = 'bitbrook_tables' and counter_type = 'gauge'
+[1]
+
+-- varchar(n): text of at most n characters.
++ create table notes (_id id, title varchar(5), n int)
+> show create table notes
+["create table notes (_id id, title varchar(5), n int);"]
++ insert into notes values (1, 'abcde', 1), (2, 'ab', 2), (3, null, 3), (4, 'éüößñ', 4)
+> select _id, title from notes where title > 'ab' order by title
+: _id id, title varchar(5)
+[1, "abcde"]
+[4, "éüößñ"]
+> select _id from notes where title <= 'abcde'
+[1]
+[2]
+> select _id from notes where title between 'ab' and 'b'
+[1]
+[2]
+> select _id from notes where not title > 'ab'
+[2]
+> select _id from notes where title like 'ab%' and len(title) > 2
+[1]
+> select title, count(*) from notes group by title order by title limit 1
+["ab", 1]
+> insert into notes values (5, 'a', 1), (6, 'abcdef', 1)
+! [1:43] inserting value into column 'title', row 2, value 'abcdef' has 6 characters and 5 are allowed
+> select count(*) from notes
+[4]
+> insert into notes (_id, title) select _id + 10, 'a' || title from notes
+! [1:49] inserting value into column 'title', row 1, value 'aabcde' has 6 characters and 5 are allowed
+> update notes set title = title || '!' where _id = 1
+! [1:26] inserting value into column 'title', row 1, value 'abcde!' has 6 characters and 5 are allowed
+> update notes set n = n * 9223372036854775807 where _id = 2
+! [1:22]
+> create table bad (_id id, t varchar)
+! [1:27] column 't' of type 'varchar' needs a length, as in varchar(100)
+> create table bad (_id id, t varchar(0))
+! [1:37] value '0' out of range
+> alter table notes add column more varchar(3)
++ insert into notes (_id, more) values (1, 'xyz')
+> insert into notes (_id, more) values (1, 'xyzw')
+! [1:42] inserting value into column 'more', row 1, value 'xyzw' has 4 characters and 3 are allowed
++ copy notes to notes2
+> insert into notes2 (_id, more) values (1, 'xyzw')
+! value 'xyzw' has 4 characters

@@ -238,6 +238,9 @@ def _rows_at(
         if field.is_keyed:
             return np.full(len(codes), "", dtype=np.object_)
         return np.zeros(len(codes), dtype=np.uint64)
-    distinct, index = np.unique(codes, return_inverse=True)
-    rows: Rows = reading.rows_at(field, distinct)[index]
+    # Codes are small: a table of those present, not a sort, tells which rows are to be read.
+    is_present = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.bool_)
+    is_present[codes] = True
+    places = np.cumsum(is_present) - 1
+    rows: Rows = reading.rows_at(field, np.flatnonzero(is_present))[places[codes]]
     return rows

@@ -127,18 +127,21 @@ class _Met:
 
     def __init__(self, keys: list[AnyKey]) -> None:
         self.keys = keys
-        self._levels = [Codes() for _ in keys]
+        # The codes of the first key number its groups as they are.
+        self._levels = [Codes() for _ in keys[1:]]
 
     @property
     def size(self) -> int:
-        """How many groups were met."""
-        return len(self._levels[-1])
+        """How many groups were met; of one key alone, how many there may be."""
+        return len(self._levels[-1]) if self._levels else self.keys[0].code_count
 
     def refine(
         self, index: int, groups: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
         """Return the groups of entries by keys up to `index`, given those by the keys before."""
-        return self._levels[index].of((groups << CODE_BITS) | codes)
+        if index == 0:
+            return codes
+        return self._levels[index - 1].of((groups << CODE_BITS) | codes)
 
     def split(self, groups: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
         """Return the codes of each key that make up these groups."""
@@ -147,7 +150,7 @@ class _Met:
             pairs = level.met[groups]
             columns.append(pairs & ((1 << CODE_BITS) - 1))
             groups = pairs >> CODE_BITS
-        return columns[::-1]
+        return [groups, *columns[::-1]]
 
 
 def _numbering(keys: list[AnyKey]) -> _Dense | _Met:

@@ -56,6 +56,9 @@ Combine = Callable[[Selection, Selection], Selection]
 CROWDED_COUNT_MIN: Final = 1 << 16
 """From so many positions in a shard on, roaring keeps bits and no arrays."""
 
+UNITED_ROWS_MAX: Final = 512
+"""Rows of a single-valued field that are united; of more, one pass over its vector finds all."""
+
 _WHOLE_SHARD: Final = BitMap(range(SHARD_WIDTH))
 
 
@@ -156,7 +159,11 @@ class _HasRow(Selector):
         self._period = period
 
     def select(self, shard: Shard) -> Selection:
-        rows = rows_of(shard.fields.get(self._field_id), self._period)
+        field_shard = shard.fields.get(self._field_id)
+        values = None if field_shard is None else field_shard.values
+        if len(self._codes) > UNITED_ROWS_MAX and values is not None:
+            return select_values(values, self._codes)
+        rows = rows_of(field_shard, self._period)
         found = [row for code in self._codes if (row := rows.row(code)) is not None]
         if not found:
             return NONE

@@ -129,4 +129,4 @@ def array_of(elements: Text) -> bytes:
     """Return all slots as one JSON array."""
     whole = pa.LargeListArray.from_arrays(pa.array([0, len(elements)], pa.int64()), elements)
     content = pc.binary_join(whole, pa.scalar(",", pa.large_string()))[0].as_buffer()
-    return b"[" + content.to_pybytes() + b"]"
+    return b"[" + bytes(content.to_pybytes()) + b"]"

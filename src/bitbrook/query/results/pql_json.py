@@ -21,6 +21,9 @@ from bitbrook.schema.field_types import FieldSchema, FieldType
 NO_TIME = "0001-01-01T00:00:00Z"
 """Go's zero time, which the original answers where there is no time."""
 
+EXTRACT_PAGE_RECORDS = 65_536
+"""Records of an Extract that are written at a time."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -197,15 +200,20 @@ class _ExtractField(msgspec.Struct):
 
 def extract(fields: Sequence[FieldSchema], records: pa.Table) -> bytes:
     """Return records with the fields named, in the order given; `records` has `_id` first."""
-    table = records.combine_chunks()
     described = _encode([_ExtractField(field.name, _extract_type(field)) for field in fields])
-    if table.num_rows == 0:
-        return b'{"fields":' + described + b',"columns":[]}'
-    pieces: list[Text | str] = ['{"column":', _column(table, "_id"), ',"rows":[']
+    pieces: list[bytes | memoryview] = [b'{"fields":', described, b',"columns":[']
+    # Page by page, so that what text is made of is not held for all records at once.
+    for start in range(0, records.num_rows, EXTRACT_PAGE_RECORDS):
+        page = records.slice(start, EXTRACT_PAGE_RECORDS).combine_chunks()
+        pieces += [b"," if start else b"", memoryview(_extracted(fields, page))[1:-1]]
+    return b"".join((*pieces, b"]}"))
+
+
+def _extracted(fields: Sequence[FieldSchema], page: pa.Table) -> bytes:
+    pieces: list[Text | str] = ['{"column":', _column(page, "_id"), ',"rows":[']
     for index, field in enumerate(fields):
-        pieces += ["," if index else "", _column(table, field.name)]
-    columns = array_of(joined(*pieces, "]}"))
-    return b'{"fields":' + described + b',"columns":' + columns + b"}"
+        pieces += ["," if index else "", _column(page, field.name)]
+    return array_of(joined(*pieces, "]}"))
 
 
 def _column(table: pa.Table, name: str) -> Text:

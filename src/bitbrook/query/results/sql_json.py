@@ -4,6 +4,7 @@ Rows are written a column at a time and then joined, so that an answer costs no 
 Decimals have exactly the digits of their scale, times are RFC 3339 in UTC, a null set is null.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -36,22 +37,31 @@ def encode_json(answer: SqlAnswer, execution_us: int, *, bytes_max: int | None =
     Raises:
         LimitExceeded: the answer has more than `bytes_max` bytes.
     """
-    fields = [_Field(f.name, f.type, f.base_type, f.type_info) for f in answer.fields]
-    warnings = b',"warnings":' + _encode(answer.warnings) if answer.warnings else b""
-    encoded = b"".join(
-        (
-            b'{"schema":',
-            _encode(_Schema(fields)),
-            b',"data":',
-            rows(answer.table),
-            warnings,
-            b',"execution-time":',
-            str(execution_us).encode(),
-            b"}",
-        )
-    )
+    encoded = b"".join((_head(answer), rows(answer.table), _tail(answer, execution_us)))
     check_size(len(encoded), bytes_max)
     return encoded
+
+
+def json_pieces(answer: SqlAnswer, pages: Iterator[pa.Table], execution_us: int) -> Iterator[bytes]:
+    """Give the answer piece by piece, given its rows page by page."""
+    yield _head(answer) + b"["
+    is_first = True
+    for page in pages:
+        if page.num_rows and page.num_columns:
+            text = memoryview(rows(page))[1:-1]
+            yield bytes(text) if is_first else b"," + text
+            is_first = False
+    yield b"]" + _tail(answer, execution_us)
+
+
+def _head(answer: SqlAnswer) -> bytes:
+    fields = [_Field(f.name, f.type, f.base_type, f.type_info) for f in answer.fields]
+    return b'{"schema":' + _encode(_Schema(fields)) + b',"data":'
+
+
+def _tail(answer: SqlAnswer, execution_us: int) -> bytes:
+    warnings = b',"warnings":' + _encode(answer.warnings) if answer.warnings else b""
+    return warnings + b',"execution-time":' + str(execution_us).encode() + b"}"
 
 
 def check_size(size_bytes: int, bytes_max: int | None) -> None:

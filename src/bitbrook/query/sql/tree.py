@@ -133,6 +133,7 @@ class Subquery:
     operand: "Expression | None" = None
     is_correlated: bool = False
     offset: int = 0
+    prefix: str = ""
 
 
 Expression: TypeAlias = Column | Constant | Call | Case | InList | Aggregate | Window | Subquery
@@ -393,6 +394,13 @@ def _join_conditions(source: "Source | None") -> Iterator[Expression]:
         yield from source.conditions
         yield from _join_conditions(source.left)
         yield from _join_conditions(source.right)
+
+
+def offsets_of(query: Query, otherwise: int) -> list[int]:
+    """Return where each column of a query's answer is written, `otherwise` where that is open."""
+    if isinstance(query, SetOperation):
+        return [otherwise for _ in query.columns]
+    return [output.expression.offset or otherwise for output in query.outputs]
 
 
 def stands_alone(query: Query) -> bool:

@@ -31,20 +31,33 @@ class Kind(enum.StrEnum):
 
 
 class SqlType(msgspec.Struct, frozen=True):
-    """A base type with its parameter: the digits of a decimal, the resolution of a timestamp."""
+    """A base type with its parameter: a decimal's digits, a time's resolution, a text's length."""
 
     kind: Kind
     scale: int = 0
     unit: TimeUnit = TimeUnit.SECOND
+    length: int = 0
 
     def __str__(self) -> str:
         """Return the type as statements and answers write it."""
-        return f"decimal({self.scale})" if self.kind is Kind.DECIMAL else str(self.kind)
+        match self.kind:
+            case Kind.DECIMAL:
+                return f"decimal({self.scale})"
+            case Kind.VARCHAR if self.length:
+                return f"varchar({self.length})"
+            case kind:
+                return str(kind)
 
     @property
     def parameters(self) -> dict[str, Any] | None:
-        """What answers carry as `type-info`: the scale of a decimal, None for other types."""
-        return {"scale": self.scale} if self.kind is Kind.DECIMAL else None
+        """What answers carry as `type-info`: a scale or a length, None for types without."""
+        match self.kind:
+            case Kind.DECIMAL:
+                return {"scale": self.scale}
+            case Kind.VARCHAR if self.length:
+                return {"length": self.length}
+            case _:
+                return None
 
     @property
     def is_number(self) -> bool:
@@ -93,6 +106,11 @@ def decimal(scale: int) -> SqlType:
     return SqlType(Kind.DECIMAL, scale)
 
 
+def varchar(length: int) -> SqlType:
+    """Return the type of texts of at most so many characters; 0 is any number of them."""
+    return SqlType(Kind.VARCHAR, length=length)
+
+
 def timestamp(unit: TimeUnit) -> SqlType:
     """Return the timestamp type of that resolution."""
     return SqlType(Kind.TIMESTAMP, unit=unit)
@@ -105,6 +123,8 @@ def type_of_field(field: FieldSchema) -> SqlType:
             return STRINGSET if field.is_keyed else IDSET
         case FieldType.TIME:
             return SqlType(Kind.STRINGSETQ if field.is_keyed else Kind.IDSETQ)
+        case FieldType.MUTEX if field.length_max:
+            return varchar(field.length_max)
         case FieldType.MUTEX:
             return STRING if field.is_keyed else ID
         case FieldType.BOOL:
@@ -176,9 +196,9 @@ def check_is_stored(kind: SqlType, column: str) -> None:
     Raises:
         NotSupported: tables have no such field.
     """
-    if kind.kind in {Kind.VARCHAR, Kind.VECTOR}:
+    if kind.kind is Kind.VECTOR:
         raise NotSupported(
-            f"column '{column}': type '{kind}' is not supported; use string for text, and set or "
-            "decimal columns for what is counted or compared",
+            f"column '{column}': type '{kind}' is not supported; use set or decimal columns for "
+            "what is counted or compared",
             field=column,
         )

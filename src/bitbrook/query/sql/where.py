@@ -5,7 +5,9 @@ null). Each is translated into the set where it is true and, under NOT, the set 
 both are exact: constants between or beyond what a field stores compare as the numbers they are.
 """
 
+import operator
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -17,17 +19,18 @@ from bitbrook.algebra.expressions import (
     HasRow,
     HasRowLike,
     HasValue,
+    InNumbers,
     Intersect,
     InValues,
     Not,
     Nothing,
     Records,
     Row,
-    Union,
 )
 from bitbrook.query.pql.tree import Operator
 from bitbrook.query.pql.values import bounds_of, records_within
 from bitbrook.query.sql.bind.literals import exact_value, nanoseconds_of
+from bitbrook.query.sql.record_sets import intersection, union
 from bitbrook.query.sql.tree import (
     Aggregate,
     Call,
@@ -41,10 +44,14 @@ from bitbrook.query.sql.tree import (
     Window,
     walk,
 )
-from bitbrook.query.sql.types import type_of_field
+from bitbrook.query.sql.types import ID, type_of_field
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX, FieldSchema, FieldType
 
 NANOSECONDS = 10**9
+YEAR_MIN, YEAR_MAX = 1, 9999
+
+ROWS_MAX = 100_000
+"""Rows of a field that are compared one by one; of more, DuckDB compares the records' values."""
 
 _OPERATORS = {
     "=": Operator.EQUAL,
@@ -53,6 +60,12 @@ _OPERATORS = {
     "<=": Operator.AT_MOST,
     ">": Operator.GREATER,
     ">=": Operator.AT_LEAST,
+}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 _OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -79,6 +92,9 @@ class Conditions:
         rows_between: Callable[[Scan, str, int | None, int | None], tuple[Row, ...]],
     ) -> None:
         self._scan = scan
+        self._singles = frozenset(
+            field.name for field in scan.table.fields if field.has_rows and field.is_single
+        )
         self._evaluate = evaluate
         self._values_of = values_of
         self._rows_between = rows_between
@@ -91,13 +107,21 @@ class Conditions:
         """
         match node:
             case Call(name="AND"):
-                return intersection([self.true_of(part) for part in node.arguments])
+                return self.all_of(node.arguments)
             case Call(name="OR"):
-                return _union([self.true_of(part) for part in node.arguments])
+                return union([self.true_of(part) for part in node.arguments])
             case Call(name="NOT"):
                 return self.false_of(node.arguments[0])
             case _:
                 return self._leaf(node, is_true=True)
+
+    def all_of(self, conditions: Iterable[Expression]) -> algebra.Expression:
+        """Return the records of which all conditions are true.
+
+        Raises:
+            NotBitmaps: bitmaps do not tell.
+        """
+        return intersection([self.true_of(condition) for condition in conditions], self._singles)
 
     def false_of(self, node: Expression) -> algebra.Expression:
         """Return the records of which a condition is false, not merely unknown.
@@ -107,9 +131,9 @@ class Conditions:
         """
         match node:
             case Call(name="AND"):
-                return _union([self.false_of(part) for part in node.arguments])
+                return union([self.false_of(part) for part in node.arguments])
             case Call(name="OR"):
-                return intersection([self.false_of(part) for part in node.arguments])
+                return intersection([self.false_of(part) for part in node.arguments], self._singles)
             case Call(name="NOT"):
                 return self.true_of(node.arguments[0])
             case _:
@@ -129,6 +153,14 @@ class Conditions:
                 if not is_true:
                     return has
                 return Nothing() if isinstance(has, All) else Not(has)
+            case Call(
+                name=name,
+                arguments=(
+                    Call(name="DATETIMEPART", arguments=(Constant(value="YY"), Column() as column)),
+                    Constant(value=int() as year),
+                ),
+            ) if name in _OPERATORS:
+                return self._years(name if is_true else _OPPOSITE[name], column, year)
             case Call(name=name, arguments=(left, right)) if name in _OPERATORS:
                 return self._comparison(name, left, right, is_true=is_true)
             case InList(operand=Column() as column):
@@ -183,25 +215,82 @@ class Conditions:
         return Difference((self._has_value(column), chosen))
 
     def _comparison(
-        self, operator: str, left: Expression, right: Expression, *, is_true: bool
+        self, symbol: str, left: Expression, right: Expression, *, is_true: bool
     ) -> algebra.Expression:
         if not isinstance(left, Column) or left.relation != self._scan.relation:
-            left, right, operator = right, left, _MIRRORED[operator]
+            left, right, symbol = right, left, _MIRRORED[symbol]
         if not isinstance(left, Column):
             raise NotBitmaps
         field, constant = self._field(left), self._constant(right)
         if not is_true:
-            operator = _OPPOSITE[operator]
+            symbol = _OPPOSITE[symbol]
         if constant.value is None:
             return Nothing()
         if field is not None and field.is_number:
             exact = exact_value(constant, type_of_field(field))
             if exact is None:
                 raise NotBitmaps
-            return records_within(field, bounds_of([(_OPERATORS[operator], exact)]))
-        if operator not in {"=", "<>"} or (field is not None and not field.is_single):
+            return records_within(field, bounds_of([(_OPERATORS[symbol], exact)]))
+        if field is None and symbol not in {"=", "<>"}:
+            return self._numbered(symbol, constant)
+        if field is not None and not field.is_single:
             raise NotBitmaps
-        return self._among(left, [constant], is_true=operator == "=")
+        if field is not None and symbol not in {"=", "<>"}:
+            return self._ordered_rows(field, symbol, constant)
+        return self._among(left, [constant], is_true=symbol == "=")
+
+    def _years(self, symbol: str, column: Column, year: int) -> algebra.Expression:
+        """Return the records with a time in a year, or before or after it."""
+        field = self._field(column)
+        if field is None or field.type is not FieldType.TIMESTAMP:
+            raise NotBitmaps
+        if not YEAR_MIN <= year < YEAR_MAX:
+            raise NotBitmaps
+        start, end = (
+            Fraction(int(datetime(number, 1, 1, tzinfo=UTC).timestamp()) * field.unit.per_second)
+            for number in (year, year + 1)
+        )
+        tests = {
+            "=": [(Operator.AT_LEAST, start), (Operator.LESS, end)],
+            "<": [(Operator.LESS, start)],
+            "<=": [(Operator.LESS, end)],
+            ">": [(Operator.AT_LEAST, end)],
+            ">=": [(Operator.AT_LEAST, start)],
+        }
+        if symbol == "<>":
+            within = records_within(field, bounds_of(tests["="]))
+            return Difference((HasValue(field.name), within))
+        return records_within(field, bounds_of(tests[symbol]))
+
+    def _numbered(self, symbol: str, constant: Constant) -> algebra.Expression:
+        """Return the records whose id, an integer, is less or more than a constant."""
+        exact = exact_value(constant, ID)
+        if self._scan.table.is_keyed or exact is None:
+            raise NotBitmaps
+        bounds = bounds_of([(_OPERATORS[symbol], exact)])
+        low = max(bounds.low or 0, 0)
+        high = UINT64_MAX if bounds.high is None else min(bounds.high, UINT64_MAX)
+        if low > high:
+            return Nothing()
+        if high == UINT64_MAX:
+            return InNumbers(low) if low else All()
+        return InNumbers(low, high)
+
+    def _ordered_rows(
+        self, field: FieldSchema, symbol: str, constant: Constant
+    ) -> algebra.Expression:
+        """Return the records whose row in a mutex field is less or more than a constant."""
+        limit: str | Fraction | None = exact_value(constant, ID)
+        if field.is_keyed:
+            limit = constant.value if isinstance(constant.value, str) else None
+        if limit is None or field.type is not FieldType.MUTEX:
+            raise NotBitmaps
+        rows = self._rows_between(self._scan, field.name, None, None)
+        if len(rows) > ROWS_MAX:
+            raise NotBitmaps
+        compare = _COMPARE[symbol]
+        chosen = tuple(row for row in rows if compare(row, limit))
+        return HasRow(field.name, chosen) if chosen else Nothing()
 
     def _among(self, column: Column, items: list[Constant], *, is_true: bool) -> algebra.Expression:
         field = self._field(column)
@@ -307,22 +396,3 @@ def _numbers(field: FieldSchema, items: list[Constant]) -> algebra.Expression:
         if exact.denominator == 1 and INT64_MIN <= exact.numerator <= INT64_MAX:
             stored.add(exact.numerator)
     return InValues(field.name, tuple(sorted(stored))) if stored else Nothing()
-
-
-def intersection(operands: list[algebra.Expression]) -> algebra.Expression:
-    """Return the records in every operand; of no operands, all."""
-    if any(isinstance(operand, Nothing) for operand in operands):
-        return Nothing()
-    kept = [operand for operand in operands if not isinstance(operand, All)]
-    if not kept:
-        return All()
-    return kept[0] if len(kept) == 1 else Intersect(tuple(kept))
-
-
-def _union(operands: list[algebra.Expression]) -> algebra.Expression:
-    if any(isinstance(operand, All) for operand in operands):
-        return All()
-    kept = [operand for operand in operands if not isinstance(operand, Nothing)]
-    if not kept:
-        return Nothing()
-    return kept[0] if len(kept) == 1 else Union(tuple(kept))

@@ -16,6 +16,7 @@ from bitbrook.algebra.expressions import (
     HasRow,
     HasRowLike,
     HasValue,
+    InNumbers,
     InRange,
     Intersect,
     InValues,
@@ -79,6 +80,9 @@ def first_question(statement: str) -> Any:
     return asked.value.question
 
 
+_RECORDS = Intersect((All(), Records((3, 4))))
+
+
 def either(*values: str) -> Expression:
     return HasRow("label", values)
 
@@ -93,7 +97,7 @@ def either(*values: str) -> Expression:
         ("not n > 5", InRange("n", None, 5)),
         ("n > 9223372036854775807", Nothing()),
         ("n < 18446744073709551615", HasValue("n")),
-        ("n between 1 and 3", Intersect((InRange("n", 1, None), InRange("n", None, 3)))),
+        ("n between 1 and 3", InRange("n", 1, 3)),
         ("n in (3, 1, 2.5, 3)", InValues("n", (1, 3))),
         ("n not in (1, null)", Nothing()),
         ("n = null", Nothing()),
@@ -119,7 +123,23 @@ def either(*values: str) -> Expression:
             "setcontainsall(tags, ['a', 'b'])",
             Intersect((HasRow("tags", ("a",)), HasRow("tags", ("b",)))),
         ),
+        ("n > 1 and n > 3 and n <= 9", InRange("n", 4, 9)),
+        ("n > 3 and n < 2", Nothing()),
+        ("label in ('a', 'b') and label in ('b', 'c')", either("b")),
+        ("label = 'a' and label = 'b'", Nothing()),
+        ("datetimepart(yy, at) = 1971", InRange("at", 31_536_000, 63_071_999)),
+        ("datetimepart(yy, at) >= 1971", InRange("at", 31_536_000, None)),
+        ("not datetimepart(yy, at) > 1970", InRange("at", None, 31_535_999)),
+        ("_id = 3", Intersect((All(), Records((3,))))),
         ("_id in (3, 4)", Intersect((All(), Records((3, 4))))),
+        ("_id in (3, 4) and ok", Intersect((_RECORDS, HasRow("ok", (True,))))),
+        ("_id > 5", InNumbers(6)),
+        ("_id >= 0", All()),
+        ("_id < -1", Nothing()),
+        ("_id > 18446744073709551615", Nothing()),
+        ("_id <= 18446744073709551615", All()),
+        ("_id > 5.5 and not _id >= 9", InNumbers(6, 8)),
+        ("_id between 4 and 7", InNumbers(4, 7)),
         ("ok or n > 5", Union((HasRow("ok", (True,)), InRange("n", 6, None)))),
         ("not (ok or n > 5)", Intersect((HasRow("ok", (False,)), InRange("n", None, 5)))),
         ("true", All()),
@@ -157,8 +177,18 @@ def test_conditions_become_records(condition: str, records: Expression) -> None:
             ExtractRecords(("n", "p"), HasRow("label", ("a",))),
         ),
         (
-            "select n, count(*) from t where n + 1 > 2 and ok group by n",
-            ExtractRecords(("n",), HasRow("ok", (True,))),
+            "select n, corr(n, p) from t where n + 1 > 2 and ok group by n",
+            ExtractRecords(("n", "p"), HasRow("ok", (True,))),
+        ),
+        # The next page by the last id of the one before.
+        (
+            "select n from t where _id > 7 and ok order by _id limit 3",
+            ExtractRecords(("n",), Intersect((InNumbers(8), HasRow("ok", (True,)))), limit=3),
+        ),
+        # Whether there is a group without a value is known before groups are formed.
+        (
+            "select datetimepart(yy, at), sum(n) from t where ok group by datetimepart(yy, at)",
+            CountRecords(Not(HasValue("at"))),
         ),
         # How few the records of one side are decides what the other is asked.
         (

@@ -66,7 +66,7 @@ def test_common_types_hold_both() -> None:
     assert common_type(VOID, STRINGSET) == STRINGSET
 
 
-@pytest.mark.parametrize("kind", [Kind.VARCHAR, Kind.VECTOR])
+@pytest.mark.parametrize("kind", [Kind.VECTOR])
 def test_types_without_a_field_are_refused_by_name(kind: Kind) -> None:
     """The error names the column, the type and what to use."""
     with pytest.raises(NotSupported, match=f"column 'c': type '{kind}' is not supported; use"):

@@ -283,6 +283,7 @@ class ExpressionBinder:
             None,
             inner.is_correlated,
             offset_of(node),
+            self.text.prefix(offset_of(node)),
         )
 
     def _query(self, node: Node) -> tuple[Query, Scope]:

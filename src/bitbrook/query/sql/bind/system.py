@@ -1,12 +1,24 @@
-"""System tables: what a deployment tells about itself in SQL."""
+"""System tables: what a deployment tells about itself in SQL.
 
+Each is a list of columns and a function that gives its rows, read anew by every statement.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
 import pyarrow as pa
 
+from bitbrook.query.database import Database, StatementEntry, StatementStatus
 from bitbrook.query.sql.bind.scope import Statement
 from bitbrook.query.sql.describe import table_definition
 from bitbrook.query.sql.types import INT, STRING, TIMESTAMP, SqlType
+from bitbrook.telemetry.metrics import read_metrics
 
 Columns = list[tuple[str, SqlType]]
+
+_TYPES = {STRING: pa.string(), INT: pa.int64(), TIMESTAMP: pa.timestamp("us")}
 
 
 def find_system_table(name: str, statement: Statement) -> tuple[Columns, pa.Table] | None:
@@ -14,36 +26,80 @@ def find_system_table(name: str, statement: Statement) -> tuple[Columns, pa.Tabl
 
     The rows' columns are called c0, c1 and so on, as those of every relation that is no table.
     """
-    match name:
-        case "fb_table_ddl":
-            tables = sorted(statement.database.tables(), key=lambda table: table.name)
-            rows = {
-                "c0": [table.name for table in tables],
-                "c1": [table_definition(table) for table in tables],
-            }
-            text = pa.string()
-            return [("name", STRING), ("ddl", STRING)], pa.table(
-                rows, pa.schema([("c0", text), ("c1", text)])
-            )
-        case "fb_exec_requests":
-            columns = [
-                ("request_id", STRING),
-                ("user", STRING),
-                ("start_time", TIMESTAMP),
-                ("end_time", TIMESTAMP),
-                ("status", STRING),
-                ("duration_us", INT),
-                ("sql", STRING),
-            ]
-            return columns, _nothing(columns)
-        case "fb_performance_counters":
-            columns = [("name", STRING), ("value", INT), ("counter_type", STRING)]
-            return columns, _nothing(columns)
-        case _:
-            return None
+    found = _TABLES.get(name)
+    if found is None:
+        return None
+    columns, rows_of = found
+    rows = list(rows_of(statement.database))
+    arrays = [
+        pa.array([row[index] for row in rows], _TYPES[kind])
+        for index, (_, kind) in enumerate(columns)
+    ]
+    return columns, pa.Table.from_arrays(arrays, [f"c{index}" for index in range(len(columns))])
 
 
-def _nothing(columns: Columns) -> pa.Table:
-    types = {STRING: pa.string(), INT: pa.int64(), TIMESTAMP: pa.timestamp("us")}
-    fields = [(f"c{index}", types[kind]) for index, (_, kind) in enumerate(columns)]
-    return pa.schema(fields).empty_table()
+Row = tuple[Any, ...]
+
+
+def _definitions(database: Database) -> Iterable[Row]:
+    for table in sorted(database.tables(), key=lambda table: table.name):
+        yield table.name, table_definition(table)
+
+
+def _requests(database: Database) -> Iterable[Row]:
+    return map(_request, database.statements())
+
+
+def _request(entry: StatementEntry) -> Row:
+    started = datetime.fromtimestamp(entry.started_s, UTC).replace(tzinfo=None)
+    is_running = entry.status is StatementStatus.RUNNING
+    return (
+        entry.id,
+        entry.user,
+        started,
+        None if is_running else started + timedelta(microseconds=entry.duration_us),
+        entry.status.value,
+        entry.duration_us,
+        entry.language,
+        entry.text,
+        entry.records_selected,
+        entry.rows_returned,
+        entry.answer_bytes,
+        entry.error,
+    )
+
+
+def _counters(_: Database) -> Iterable[Row]:
+    """Give the server's metrics; what is measured in seconds is told in whole microseconds."""
+    for name, labels, value, kind in read_metrics():
+        shown = msgspec.json.encode(labels).decode() if labels else None
+        if "_seconds" in name and not name.endswith("_count"):
+            yield name.replace("_seconds", "_microseconds"), shown, round(value * 1_000_000), kind
+        else:
+            yield name, shown, round(value), kind
+
+
+_TABLES: dict[str, tuple[Columns, Callable[[Database], Iterable[Row]]]] = {
+    "fb_table_ddl": ([("name", STRING), ("ddl", STRING)], _definitions),
+    "fb_exec_requests": (
+        [
+            ("request_id", STRING),
+            ("user", STRING),
+            ("start_time", TIMESTAMP),
+            ("end_time", TIMESTAMP),
+            ("status", STRING),
+            ("duration_us", INT),
+            ("language", STRING),
+            ("sql", STRING),
+            ("records_selected", INT),
+            ("row_count", INT),
+            ("answer_bytes", INT),
+            ("error", STRING),
+        ],
+        _requests,
+    ),
+    "fb_performance_counters": (
+        [("name", STRING), ("labels", STRING), ("value", INT), ("counter_type", STRING)],
+        _counters,
+    ),
+}

@@ -61,6 +61,8 @@ def parse_query(text: StatementText) -> exp.Expression:
 
 def parse_query_tokens(tokens: list[Token], text: StatementText) -> exp.Expression:
     """Return the tree of a query whose tokens are at hand."""
+    if not tokens:
+        raise text.error("a SELECT is expected", len(text.text))
     tree = guarded(lambda: new_parser().parse(tokens, text.text)[0], text)
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery):
         raise text.error("a SELECT is expected", tokens[0].start)

@@ -58,8 +58,12 @@ def of_stored_decimals(
     return pc.if_else(pa.array(nulls), pa.scalar(None, kind), column)
 
 
-def of_integers(values: list[Any] | npt.NDArray[np.object_], kind: SqlType) -> pa.Array:
+def of_integers(
+    values: list[Any] | npt.NDArray[np.object_], kind: SqlType, place: str = "[1:1]"
+) -> pa.Array:
     """Return exact integers in stored form, None for null, as a column of type `kind`.
+
+    `place` is where they come from in the statement, `[line:column]`.
 
     Raises:
         OutOfRange: one does not fit in 64 bits.
@@ -67,14 +71,15 @@ def of_integers(values: list[Any] | npt.NDArray[np.object_], kind: SqlType) -> p
     listed = np.array(values, dtype=np.object_)
     nulls = listed == np.array(None)
     listed[nulls] = 0
-    if len(listed) and not (min(listed) >= INT64_MIN and max(listed) <= INT64_MAX):
+    try:
+        return of_keys(listed.astype(np.int64), nulls, kind)
+    except OverflowError:
         if kind.kind is Kind.ID:
             return pa.array(
                 [None if n else v for v, n in zip(listed, nulls, strict=True)], "uint64"
             )
         worst = max(listed, key=abs)
-        raise OutOfRange(f"[1:1] value '{worst}' out of range")
-    return of_keys(listed.astype(np.int64), nulls, kind)
+        raise OutOfRange(f"{place} value '{worst}' out of range") from None
 
 
 def rounded_quotient(numerator: int, denominator: int) -> int:

@@ -16,13 +16,16 @@ from bitbrook.algebra.expressions import Expression as Selecting
 from bitbrook.algebra.expressions import Row
 from bitbrook.algebra.partials import AnyPartial, RecordsPartial, RowCountsPartial
 from bitbrook.algebra.questions import ExtractRecords, Order, Question, RowCounts
+from bitbrook.errors import BitbrookError, InvalidStatement, OutOfRange
 from bitbrook.query.database import Database
 from bitbrook.query.sql.finish import Finisher
-from bitbrook.query.sql.plan import grouping, projection
+from bitbrook.query.sql.plan import grouping, projection, rollup
 from bitbrook.query.sql.plan.columns import settled
+from bitbrook.query.sql.plan.failing import UNPLACED, place_of_failure, place_of_rows
 from bitbrook.query.sql.plan.pushdown import push_down, tie_breakers
 from bitbrook.query.sql.plan.reducing import reduce_joins
 from bitbrook.query.sql.plan.simplify import narrow_scans
+from bitbrook.query.sql.record_sets import intersection
 from bitbrook.query.sql.render import Renderer, table_of
 from bitbrook.query.sql.tree import (
     Constant,
@@ -36,7 +39,7 @@ from bitbrook.query.sql.tree import (
     stands_alone,
 )
 from bitbrook.query.sql.types import Kind
-from bitbrook.query.sql.where import Conditions, NotBitmaps, intersection
+from bitbrook.query.sql.where import Conditions, NotBitmaps
 from bitbrook.schema.field_types import TableSchema
 
 PartialT = TypeVar("PartialT", bound=AnyPartial)
@@ -72,17 +75,44 @@ class Execution:
             return None
         try:
             if query.is_aggregated or query.is_distinct:
-                return grouping.answer(query, query.source, self)
+                return self._by_groups(query, query.source)
             return projection.answer(query, query.source, self)
         except NotBitmaps:
             return None
+
+    def _by_groups(self, select: Select, scan: Scan) -> pa.Table:
+        try:
+            return grouping.answer(select, scan, self)
+        except NotBitmaps:
+            return rollup.answer(select, scan, self)
 
     def finish(self, query: Query) -> pa.Table:
         """Return the answer of a query that DuckDB finishes."""
         extraction = Extraction(self, query)
         sql = Renderer(extraction).query(query)
-        answer = self._finisher.finish(sql, extraction.tables, self.budget)
-        return settled(answer, [kind for _, kind in query.columns])
+        try:
+            answer = self._finisher.finish(sql, extraction.tables, self.budget)
+            return settled(answer, [kind for _, kind in query.columns])
+        except (OutOfRange, InvalidStatement) as error:
+            if not error.message.startswith(UNPLACED):
+                raise
+            place = self._place_of(error, query, extraction)
+            raise type(error)(error.message.replace(UNPLACED, place, 1)) from None
+
+    def _place_of(self, error: BitbrookError, query: Query, extraction: "Extraction") -> str:
+        if not isinstance(error, OutOfRange):
+            return place_of_rows(query)
+
+        def fails(select: Select) -> bool:
+            sql = Renderer(extraction).query(select)
+            try:
+                answer = self._finisher.finish(sql, extraction.tables, self.budget)
+                settled(answer, [kind for _, kind in select.columns])
+            except (OutOfRange, InvalidStatement):
+                return True
+            return False
+
+        return place_of_failure(query, fails)
 
     def ask(self, table: TableSchema, question: Question, kind: type[PartialT]) -> PartialT:
         """Return the merged answer of all partitions, of the partial type the question names."""
@@ -101,8 +131,7 @@ class Execution:
         Raises:
             NotBitmaps: bitmaps do not tell.
         """
-        translator = self.conditions(scan)
-        return intersection([translator.true_of(condition) for condition in conditions])
+        return self.conditions(scan).all_of(conditions)
 
     def conditions(self, scan: Scan) -> Conditions:
         """Return the translator of conditions on a table's records."""
@@ -193,6 +222,8 @@ class Extraction:
 
     def load(self, source: Scan | Rows) -> None:
         """Extract what a relation holds."""
+        if table_of(source) in self.tables:
+            return
         if isinstance(source, Rows):
             self.tables[table_of(source)] = source.records
             return

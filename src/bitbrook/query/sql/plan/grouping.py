@@ -8,9 +8,10 @@ columns are taken as they are, DuckDB evaluates anything else.
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bitbrook.query.sql.plan.columns import settled
-from bitbrook.query.sql.plan.measures import grouped, ungrouped
+from bitbrook.query.sql.plan.measures import KeySource, Lacking, grouped, ungrouped
 from bitbrook.query.sql.tree import (
     Aggregate,
     Column,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from bitbrook.query.sql.plan.execution import Execution
 
 GROUPS_RELATION = 0
+
+SORTED_SHARE = 8
+"""Of so many times the groups that are asked for, the first ones are chosen before the sort."""
 
 
 def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
@@ -52,11 +56,29 @@ def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
     aggregates = list(
         dict.fromkeys(p for each in over for p in walk(each) if isinstance(p, Aggregate))
     )
+    selected = execution.selected(scan, select.where)
     if columns:
-        records = grouped(columns, aggregates, scan, select.where, execution)
+        sources = [KeySource(column) for column in columns]
+        records = grouped(sources, aggregates, scan, Lacking(selected, scan, execution))
     else:
-        records = ungrouped(aggregates, scan, select.where, execution)
+        records = ungrouped(aggregates, scan, selected, execution)
     return _answer_over(_over_groups(select, columns, aggregates, records), execution)
+
+
+def _leading(records: pa.Table, first_key: str, select: Select) -> pa.Table:
+    """Return the groups that may be on the asked page, by the first key of the order alone."""
+    if select.limit is None:
+        return records
+    count = select.offset + select.limit
+    column = records.column(first_key)
+    if column.null_count or not 0 < count < records.num_rows // SORTED_SHARE:
+        return records
+    is_descending = select.order[0].is_descending
+    direction = "descending" if is_descending else "ascending"
+    best = pc.select_k_unstable(column, count, sort_keys=[(first_key, direction)])
+    last = column[best[-1].as_py()]
+    compare = pc.greater_equal if is_descending else pc.less_equal
+    return records.filter(compare(column, last))
 
 
 def _over_groups(
@@ -110,6 +132,7 @@ def _answer_over(select: Select, execution: "Execution") -> pa.Table:
     assert isinstance(select.source, Rows), "made above"
     records = select.source.records
     if keys and records.num_rows > 1:
+        records = _leading(records, keys[0], select)
         directions = ["descending" if item.is_descending else "ascending" for item in select.order]
         records = records.sort_by(list(zip(keys, directions, strict=True)))
     records = records.slice(select.offset, select.limit)

@@ -6,6 +6,7 @@ groups, or counts the rows of the index where nothing but counts by one key is w
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bitbrook.algebra.expressions import All, HasValue, Not
 from bitbrook.algebra.expressions import Expression as Selecting
-from bitbrook.algebra.expressions import HasValue, Not
 from bitbrook.algebra.partials import (
     CountPartial,
     GroupsPartial,
@@ -30,21 +31,22 @@ from bitbrook.algebra.questions import (
     Measure,
     MeasureKind,
     NumberTotals,
+    Period,
     RowCounts,
     ValueCounts,
 )
 from bitbrook.query.sql.functions.aggregates import AVERAGE_SCALE, SPREAD_SCALE
 from bitbrook.query.sql.plan.columns import arrow_type, of_integers, of_keys, rounded_quotient
+from bitbrook.query.sql.record_sets import intersection
 from bitbrook.query.sql.tree import (
     MEMBER_SUFFIX,
     Aggregate,
     Column,
     Constant,
-    Expression,
     Scan,
 )
 from bitbrook.query.sql.types import INT
-from bitbrook.query.sql.where import NotBitmaps, intersection
+from bitbrook.query.sql.where import NotBitmaps
 from bitbrook.schema.field_types import FieldSchema
 
 if TYPE_CHECKING:
@@ -55,16 +57,15 @@ _KNOWN = frozenset({"COUNT", "SUM", "AVG", "PERCENTILE", "VAR"}) | _EXTREMES
 
 
 def ungrouped(
-    aggregates: list[Aggregate], scan: Scan, where: list[Expression], execution: "Execution"
+    aggregates: list[Aggregate], scan: Scan, selected: Selecting, execution: "Execution"
 ) -> pa.Table:
-    """Return one row: the aggregates over all records that a WHERE selects, as a0, a1...
+    """Return one row: the aggregates over all selected records, as a0, a1...
 
     Raises:
         NotBitmaps: bitmaps do not know one of them.
     """
     for aggregate in aggregates:
         _check_known(aggregate, scan)
-    selected = execution.selected(scan, where)
     totals = _Totals(scan, execution, aggregates)
     columns = []
     for aggregate in aggregates:
@@ -135,8 +136,8 @@ class _Totals:
             total = sum(map(int.__mul__, values.tolist(), counts.tolist()))
             count = int(counts.sum())
         if aggregate.name == "SUM":
-            return of_integers([total if count else None], aggregate.type)
-        return of_integers([_average(total, count, field.scale)], aggregate.type)
+            return of_integers([total if count else None], aggregate.type, aggregate.prefix)
+        return of_integers([_average(total, count, field.scale)], aggregate.type, aggregate.prefix)
 
     def _count(self, field: FieldSchema | None, selected: Selecting, *, is_distinct: bool) -> int:
         if field is None:
@@ -222,12 +223,16 @@ def _variance(values: npt.NDArray[Any], counts: npt.NDArray[np.int64], scale: in
     return pa.array([Decimal(units).scaleb(-SPREAD_SCALE)], kind)
 
 
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """What groups are formed by: a column, or the periods in which its times fall."""
+
+    column: Column
+    period: Period | None = None
+
+
 def grouped(
-    keys: list[Column],
-    aggregates: list[Aggregate],
-    scan: Scan,
-    where: list[Expression],
-    execution: "Execution",
+    keys: list[KeySource], aggregates: list[Aggregate], scan: Scan, lacking: "Lacking"
 ) -> pa.Table:
     """Return a row a group: its keys as k0, k1..., the aggregates as a0, a1...
 
@@ -237,8 +242,6 @@ def grouped(
     group_keys = [_group_key(key, scan) for key in keys]
     for aggregate in aggregates:
         _check_grouped(aggregate, scan)
-    selected = execution.selected(scan, where)
-    lacking = _Lacking(selected, scan, execution)
     measures: dict[Measure, int] = {}
     readers = [_reader(aggregate, scan, measures, lacking) for aggregate in aggregates]
     field = scan.field_of(group_keys[0].field)
@@ -246,14 +249,18 @@ def grouped(
         groups = _row_groups(group_keys[0], field, lacking)
     else:
         group_keys = [
-            GroupKey(key.field, includes_null=key.includes_null and lacking.count(key.field) > 0)
+            GroupKey(
+                key.field,
+                includes_null=key.includes_null and lacking.count(key.field) > 0,
+                period=key.period,
+            )
             for key in group_keys
         ]
-        question = GroupRecords(tuple(group_keys), selected, tuple(measures))
-        groups = execution.ask(scan.table, question, GroupsPartial)
-    execution.budget.check_groups(len(groups.counts))
+        question = GroupRecords(tuple(group_keys), lacking.selected, tuple(measures))
+        groups = lacking.execution.ask(scan.table, question, GroupsPartial)
+    lacking.execution.budget.check_groups(len(groups.counts))
     columns = [
-        of_keys(values, nulls, key.type)
+        of_keys(values, nulls, key.column.type)
         for key, values, nulls in zip(keys, groups.keys, groups.key_nulls, strict=True)
     ]
     names = [f"k{index}" for index in range(len(keys))]
@@ -261,8 +268,9 @@ def grouped(
     return pa.Table.from_arrays([*columns, *(read(groups) for read in readers)], names)
 
 
-def _group_key(key: Column, scan: Scan) -> GroupKey:
+def _group_key(source: KeySource, scan: Scan) -> GroupKey:
     """Return the key of a question: single-valued fields with null, flattened sets by member."""
+    key = source.column
     if key.relation != scan.relation:
         raise NotBitmaps
     name = key.name.removesuffix(MEMBER_SUFFIX)
@@ -271,10 +279,10 @@ def _group_key(key: Column, scan: Scan) -> GroupKey:
         raise NotBitmaps
     if scan.flattened & scan.used.keys() - {name}:
         raise NotBitmaps
-    return GroupKey(name, includes_null=field.is_single)
+    return GroupKey(name, includes_null=field.is_single, period=source.period)
 
 
-class _Lacking:
+class Lacking:
     """How many of the selected records have no value in a field.
 
     Mostly there is none, and groups are formed ten times faster without a group for nulls and
@@ -290,13 +298,19 @@ class _Lacking:
     def count(self, field: str) -> int:
         """Return the number of records without a value."""
         if field not in self._counts:
-            question = CountRecords(intersection([self.selected, Not(HasValue(field))]))
-            counted = self.execution.ask(self.table, question, CountPartial)
-            self._counts[field] = counted.count
+            # Of all records first: that is known without the filter, and mostly it is none.
+            without = Not(HasValue(field))
+            count = self._counted(without)
+            if count and not isinstance(self.selected, All):
+                count = self._counted(intersection([self.selected, without]))
+            self._counts[field] = count
         return self._counts[field]
 
+    def _counted(self, records: Selecting) -> int:
+        return self.execution.ask(self.table, CountRecords(records), CountPartial).count
 
-def _row_groups(key: GroupKey, field: FieldSchema, lacking: _Lacking) -> GroupsPartial:
+
+def _row_groups(key: GroupKey, field: FieldSchema, lacking: Lacking) -> GroupsPartial:
     """Return the groups of one row field from the counts of its rows."""
     question = RowCounts(field.name, lacking.selected)
     partial = lacking.execution.ask(lacking.table, question, RowCountsPartial)
@@ -329,7 +343,7 @@ def _check_grouped(aggregate: Aggregate, scan: Scan) -> None:
 
 
 def _reader(
-    aggregate: Aggregate, scan: Scan, measures: dict[Measure, int], lacking: _Lacking
+    aggregate: Aggregate, scan: Scan, measures: dict[Measure, int], lacking: Lacking
 ) -> Reader:
     """Return how to read an aggregate from the groups; `measures` gets what it needs."""
     field = _field_of(aggregate, scan)
@@ -345,7 +359,7 @@ def _reader(
         counted = measure(MeasureKind.COUNT_VALUES)
         return lambda groups: _zeroed(groups.measures[counted])
 
-    kind, scale = aggregate.type, field.scale
+    kind, scale, place = aggregate.type, field.scale, aggregate.prefix
     if aggregate.name == "COUNT":
         if aggregate.is_distinct:
             distinct = measure(MeasureKind.COUNT_DISTINCT)
@@ -357,11 +371,13 @@ def _reader(
 
         def averages(groups: GroupsPartial) -> pa.Array:
             pairs = zip(groups.measures[total], values_of(groups), strict=True)
-            return of_integers([_average(one or 0, count, scale) for one, count in pairs], kind)
+            return of_integers(
+                [_average(one or 0, count, scale) for one, count in pairs], kind, place
+            )
 
         return averages
     index = measure(MeasureKind(aggregate.name.lower()))
-    return lambda groups: of_integers(groups.measures[index], kind)
+    return lambda groups: of_integers(groups.measures[index], kind, place)
 
 
 def _zeroed(counts: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:

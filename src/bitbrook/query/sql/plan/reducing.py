@@ -15,6 +15,7 @@ from bitbrook.algebra.expressions import Expression as Selecting
 from bitbrook.algebra.partials import CountPartial
 from bitbrook.algebra.questions import CountRecords, ExtractRecords
 from bitbrook.query.sql.plan.pushdown import open_scans
+from bitbrook.query.sql.record_sets import intersection
 from bitbrook.query.sql.tree import (
     MEMBER_SUFFIX,
     Call,
@@ -30,7 +31,7 @@ from bitbrook.query.sql.tree import (
     sources_of,
 )
 from bitbrook.query.sql.types import Kind
-from bitbrook.query.sql.where import NotBitmaps, intersection
+from bitbrook.query.sql.where import NotBitmaps
 
 if TYPE_CHECKING:
     from bitbrook.query.sql.plan.execution import Execution
@@ -51,9 +52,11 @@ def reduce_joins(select: Select, execution: "Execution", filters: Filters) -> No
     """Add to `filters`, by the relation of the scan, what the other side of a join leaves."""
     if not isinstance(select.source, Joined):
         return
+    met: set[frozenset[int]] = set()
     for one, other, scan, reduced in _pairs(select):
         chosen = filters.get(scan.relation)
-        if not chosen or any(c.name.endswith(MEMBER_SUFFIX) for c in (one, other)):
+        pair = frozenset({scan.relation, reduced.relation})
+        if not chosen or pair in met or any(c.name.endswith(MEMBER_SUFFIX) for c in (one, other)):
             continue
         few = intersection(chosen)
         count = _count(scan, few, execution)
@@ -68,6 +71,7 @@ def reduce_joins(select: Select, execution: "Execution", filters: Filters) -> No
         except NotBitmaps:
             continue
         filters[reduced.relation] = [*known, matching]
+        met.add(pair)
 
 
 def _count(scan: Scan, selected: Selecting, execution: "Execution") -> int:

@@ -42,7 +42,7 @@ _ROUNDS_MAX = 20
 def simplified(query: Query) -> Query:
     """Return a query with the same answer; the one given is used up."""
     _inline_single_uses(query)
-    for select in _selects(query):
+    for select in selects_in(query):
         _merge(select)
     for _ in range(_ROUNDS_MAX):
         if not _drop_unnamed(query):
@@ -59,26 +59,26 @@ def narrow_scans(query: Query) -> None:
             source.used = {name: None for name in source.used if name in named[source.relation]}
 
 
-def _selects(query: Query) -> Iterator[Select]:
+def selects_in(query: Query) -> Iterator[Select]:
     """Give every SELECT in a query, the inner ones first."""
     for cte in query.ctes:
-        yield from _selects(cte.query)
+        yield from selects_in(cte.query)
     if isinstance(query, SetOperation):
-        yield from _selects(query.left)
-        yield from _selects(query.right)
+        yield from selects_in(query.left)
+        yield from selects_in(query.right)
         return
     for source in sources_of(query.source):
         if isinstance(source, Derived):
-            yield from _selects(source.query)
+            yield from selects_in(source.query)
     for expression in expressions_of(query):
         for subquery in subqueries_of(expression):
-            yield from _selects(subquery.query)
+            yield from selects_in(subquery.query)
     yield query
 
 
 def _inline_single_uses(query: Query) -> None:
     """Put a table expression that is read once in the place where it is read."""
-    for select in _selects(query):
+    for select in selects_in(query):
         for cte in list(select.ctes):
             uses = [s for s in relations_in(query) if isinstance(s, CteUse) and s.name == cte.name]
             if cte.is_recursive or len(uses) != 1:
@@ -190,7 +190,7 @@ def _drop_unnamed(query: Query) -> bool:
     for source in list(relations_in(query)):
         if isinstance(source, Derived):
             has_changed |= _blank(source.query, named.get(source.relation, set()))
-    for select in _selects(query):
+    for select in selects_in(query):
         for cte in select.ctes:
             if not cte.is_recursive:
                 has_changed |= _blank(cte.query, uses.get(cte.name, set()))
@@ -217,7 +217,7 @@ def _blank(query: Query, named: set[str]) -> bool:
 def named_columns(query: Query) -> dict[int, set[str]]:
     """Return the columns that a query's expressions name, by relation."""
     named: dict[int, set[str]] = {source.relation: set() for source in _relations(query)}
-    for select in _selects(query):
+    for select in selects_in(query):
         for expression in expressions_of(select):
             for part in walk(expression):
                 if isinstance(part, Column):

@@ -4,6 +4,7 @@ Values come as Arrow columns of SQL's types (from queries and files); here they 
 stored form, checked a column at a time. Only a column with a fault is looked at value by value.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from bitbrook.errors import InvalidStatement, OutOfRange
 from bitbrook.query.database import Database
 from bitbrook.query.results.json_text import stored_decimals
 from bitbrook.query.results.pql_json import decimal_text
+from bitbrook.query.sql.statements.values import length_fault
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
 RECORDS_PER_BATCH = 100_000
@@ -50,20 +52,33 @@ def write(database: Database, table: TableSchema, operations: list[Operation]) -
         database.write(table, Batch(kept))
 
 
-def stored_column(field: FieldSchema, column: pa.Array, first_row: int = 1) -> pa.Array:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the values of a column come from, for their refusals: a place, and the first row."""
+
+    prefix: str = "[1:1]"
+    first_row: int = 1
+
+
+NOWHERE = Origin()
+
+
+def stored_column(field: FieldSchema, column: pa.Array, origin: Origin = NOWHERE) -> pa.Array:
     """Return a column of the field's SQL type in stored form; null stays null.
 
     A decimal may have fewer digits than the field, an int or id may stand for a decimal, an id for
     an int; a time of another resolution is cut to the field's.
 
     Raises:
-        OutOfRange: a number is outside the field's range; the message names the row.
+        OutOfRange: a number is outside the field's range, or a text too long; names the row.
     """
     if column.null_count == len(column):
         return pa.nulls(len(column), column_type(field))
     match field.type:
         case FieldType.SET | FieldType.TIME | FieldType.MUTEX | FieldType.BOOL:
-            return _as_rows(field.name, column, column_type(field), first_row)
+            if field.length_max:
+                _check_lengths(field, column, origin)
+            return _as_rows(field.name, column, column_type(field), origin)
         case FieldType.TIMESTAMP:
             if pa.types.is_timestamp(column.type):
                 stored = _in_unit(column, field)
@@ -71,12 +86,21 @@ def stored_column(field: FieldSchema, column: pa.Array, first_row: int = 1) -> p
                 # Numbers are units of time since the field's epoch.
                 stored = pc.add_checked(column.cast(pa.int64()), field.epoch)
         case _:
-            stored = _unscaled(field, column, first_row)
-    _check_range(field, stored, first_row)
+            stored = _unscaled(field, column, origin)
+    _check_range(field, stored, origin)
     return stored
 
 
-def stored_ids(table: TableSchema, column: pa.Array, first_row: int = 1) -> pa.Array:
+def _check_lengths(field: FieldSchema, column: pa.Array, origin: Origin) -> None:
+    lengths = pc.utf8_length(column)
+    if pc.max(lengths).as_py() <= field.length_max:
+        return
+    place = int(np.argmax(lengths.fill_null(0).to_numpy() > field.length_max))
+    fault = length_fault(field, origin.first_row + place, column[place].as_py())
+    raise OutOfRange(f"{origin.prefix} {fault}", field=field.name)
+
+
+def stored_ids(table: TableSchema, column: pa.Array, origin: Origin = NOWHERE) -> pa.Array:
     """Return a column of record ids or keys.
 
     Raises:
@@ -84,19 +108,21 @@ def stored_ids(table: TableSchema, column: pa.Array, first_row: int = 1) -> pa.A
         OutOfRange: one is negative.
     """
     if column.null_count:
-        row = first_row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
-        raise InvalidStatement(f"[1:1] a null value cannot be inserted into '_id' (row {row})")
-    return _as_rows(ID_COLUMN, column, id_type(table), first_row)
+        place = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+        row = origin.first_row + place
+        message = f"{origin.prefix} a null value cannot be inserted into '_id' (row {row})"
+        raise InvalidStatement(message)
+    return _as_rows(ID_COLUMN, column, id_type(table), origin)
 
 
-def _as_rows(name: str, column: pa.Array, kind: pa.DataType, first_row: int) -> pa.Array:
+def _as_rows(name: str, column: pa.Array, kind: pa.DataType, origin: Origin) -> pa.Array:
     try:
         return column.cast(kind)
     except pa.ArrowInvalid:
-        for row, value in enumerate(column.to_pylist(), start=first_row):
+        for row, value in enumerate(column.to_pylist(), start=origin.first_row):
             if isinstance(value, int) and value < 0:
                 raise OutOfRange(
-                    f"[1:1] inserting value into column '{name}', row {row}, "
+                    f"{origin.prefix} inserting value into column '{name}', row {row}, "
                     f"value '{value}' out of range",
                     field=name,
                 ) from None
@@ -113,7 +139,7 @@ def _in_unit(column: pa.Array, field: FieldSchema) -> pa.Array:
     return pc.if_else(numbers.is_valid(), pa.array(whole), pa.scalar(None, pa.int64()))
 
 
-def _unscaled(field: FieldSchema, column: pa.Array, first_row: int) -> pa.Array:
+def _unscaled(field: FieldSchema, column: pa.Array, origin: Origin) -> pa.Array:
     """Return numbers as integers of the field's last digit."""
     if pa.types.is_decimal(column.type):
         narrowed = column.cast(pa.decimal128(38, max(field.scale, column.type.scale)))
@@ -121,37 +147,37 @@ def _unscaled(field: FieldSchema, column: pa.Array, first_row: int) -> pa.Array:
             narrowed = column.cast(pa.decimal128(38, field.scale))
         limit = pc.max(pc.abs(narrowed)).as_py()
         if limit is not None and limit.scaleb(field.scale) > field.max:
-            _refuse_first(field, narrowed, first_row)
+            _refuse_first(field, narrowed, origin)
         numbers = pa.array(stored_decimals(narrowed))
         return pc.if_else(column.is_valid(), numbers, pa.scalar(None, pa.int64()))
     try:
         numbers = column.cast(pa.int64())
         return pc.multiply_checked(numbers, 10**field.scale) if field.scale else numbers
     except pa.ArrowInvalid:
-        for row, value in enumerate(column.to_pylist(), start=first_row):
+        for row, value in enumerate(column.to_pylist(), start=origin.first_row):
             if value is not None and not field.min <= value * 10**field.scale <= field.max:
-                raise _out_of_range(field, row, str(value)) from None
+                raise _out_of_range(field, row, str(value), origin) from None
         raise
 
 
-def _refuse_first(field: FieldSchema, column: pa.Array, first_row: int) -> None:
-    for row, value in enumerate(column.to_pylist(), start=first_row):
+def _refuse_first(field: FieldSchema, column: pa.Array, origin: Origin) -> None:
+    for row, value in enumerate(column.to_pylist(), start=origin.first_row):
         if value is not None and not field.min <= int(value.scaleb(field.scale)) <= field.max:
-            raise _out_of_range(field, row, f"{value:f}")
+            raise _out_of_range(field, row, f"{value:f}", origin)
 
 
-def _check_range(field: FieldSchema, stored: pa.Array, first_row: int) -> None:
+def _check_range(field: FieldSchema, stored: pa.Array, origin: Origin) -> None:
     bounds = pc.min_max(stored).as_py()
     if bounds["min"] is None or (field.min <= bounds["min"] and bounds["max"] <= field.max):
         return
-    for row, value in enumerate(stored.to_pylist(), start=first_row):
+    for row, value in enumerate(stored.to_pylist(), start=origin.first_row):
         if value is not None and not field.min <= value <= field.max:
-            raise _out_of_range(field, row, decimal_text(value, field.scale))
+            raise _out_of_range(field, row, decimal_text(value, field.scale), origin)
 
 
-def _out_of_range(field: FieldSchema, row: int, shown: str) -> OutOfRange:
+def _out_of_range(field: FieldSchema, row: int, shown: str, origin: Origin) -> OutOfRange:
     return OutOfRange(
-        f"[1:1] inserting value into column '{field.name}', row {row}, "
+        f"{origin.prefix} inserting value into column '{field.name}', row {row}, "
         f"value '{shown}' out of range",
         field=field.name,
     )

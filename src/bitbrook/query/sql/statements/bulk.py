@@ -1,32 +1,45 @@
-"""BULK INSERT and BULK REPLACE: many records from a text in the statement.
+"""BULK INSERT and BULK REPLACE: many records from a text in the statement, a file or a URL.
 
-The text is CSV or newline-delimited JSON (`bulk_texts` reads it). MAP names each source and its
-type, TRANSFORM may compute columns from them (`@0` is the first); then columns are checked like the
-values of an INSERT. Files and URLs are refused: a statement does not make the server read what its
-caller may not.
+The content is CSV, newline-delimited JSON (`bulk_texts`), Parquet or ORC (`bulk_columns`). MAP
+names each source and its type, TRANSFORM may compute columns from them (`@0` is the first); then
+columns are checked like the values of an INSERT. Only files and URLs that the operator allows are
+read (`bulk_places`): a statement does not make the server read what its caller may not. A text in
+the statement is read wholly before any of it is written; a file is written a batch at a time.
 """
 
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 from sqlglot.tokenizer_core import Token
 
 from bitbrook.engine.batch import Operation, OperationKind
+from bitbrook.errors import InvalidStatement
 from bitbrook.query.results.sql_answer import SqlAnswer
 from bitbrook.query.sql.bind.expressions import ExpressionBinder
 from bitbrook.query.sql.bind.queries import bind_query
 from bitbrook.query.sql.bind.scope import Relation
 from bitbrook.query.sql.plan.columns import arrow_type
+from bitbrook.query.sql.plan.failing import UNPLACED
 from bitbrook.query.sql.session import Session
 from bitbrook.query.sql.statements.batches import (
     RECORDS_PER_BATCH,
+    Origin,
     operation,
     stored_column,
     stored_ids,
     write,
 )
-from bitbrook.query.sql.statements.bulk_texts import Source, TextOptions, read_csv, read_ndjson
+from bitbrook.query.sql.statements.bulk_columns import orc_blocks, parquet_blocks
+from bitbrook.query.sql.statements.bulk_places import open_file, open_url
+from bitbrook.query.sql.statements.bulk_texts import (
+    Source,
+    TextOptions,
+    csv_blocks,
+    ndjson_blocks,
+)
 from bitbrook.query.sql.statements.columns import read_type
 from bitbrook.query.sql.statements.cursor import Cursor
 from bitbrook.query.sql.statements.definitions import find_table
@@ -46,6 +59,9 @@ from bitbrook.schema.field_types import TableSchema
 PARAMETERS = "@"
 """The alias of the relation whose columns `@0`, `@1`... are."""
 
+_IN_STATEMENT = frozenset({"INLINE", "STREAM"})
+_TEXTS = {"CSV": csv_blocks, "NDJSON": ndjson_blocks}
+_FILES = {"PARQUET": parquet_blocks, "ORC": orc_blocks}
 _FLAGS = {
     "HEADER_ROW": "has_header",
     "CSV_EMPTY_STRING_AS_NULL": "empty_is_null",
@@ -91,6 +107,7 @@ def _bulk(cursor: Cursor, session: Session, kind: OperationKind) -> SqlAnswer:
     written = cursor.expect_string()
     options = _read_options(cursor)
     _check_input(options, text_offset, session)
+    prefix = session.text.prefix(text_offset)
     kinds = [source.type for source in sources]
     query = None
     if transform is not None:
@@ -100,23 +117,67 @@ def _bulk(cursor: Cursor, session: Session, kind: OperationKind) -> SqlAnswer:
         message = "mismatch in the count of expressions and target columns"
         raise session.text.error(message, transform_offset)
     _check_types(table, names, kinds, transform_offset, session)
-    read = read_csv if options.format == "CSV" else read_ndjson
-    columns = read(written, sources, options.text, options.rows_limit)
-    records = pa.Table.from_arrays(columns, [f"c{index}" for index in range(len(columns))])
-    if query is not None:
-        assert isinstance(query.source, Rows), "made over the records"
-        query.source.records = records
-        records = session.execution().finish(query)
-    for start in range(0, records.num_rows, options.batch_size):
-        session.budget.check()
-        part = records.slice(start, options.batch_size)
-        writing = _operation(part, names, table, kind, first_row=start + 1)
-        write(session.database, table, [writing])
+    try:
+        for first_row, records in _records(written, sources, options, text_offset, session):
+            session.budget.check()
+            if query is not None:
+                assert isinstance(query.source, Rows), "made over the records"
+                query.source.records = records
+                records = session.execution().finish(query)  # noqa: PLW2901 - the same, transformed
+            writing = _operation(records, names, table, kind, Origin(prefix, first_row))
+            write(session.database, table, [writing])
+    except InvalidStatement as error:
+        if not error.message.startswith(UNPLACED):
+            raise
+        message = error.message.removeprefix(UNPLACED).strip()
+        raise session.text.error(message, text_offset) from None
     return SqlAnswer()
 
 
+def _records(
+    written: str, sources: list[Source], options: _Options, offset: int, session: Session
+) -> Iterator[tuple[int, pa.Table]]:
+    """Give the records of each batch, and the number of its first one."""
+    names = [f"c{index}" for index in range(len(sources))]
+    blocks = _blocks(written, sources, options, offset, session)
+    if options.input in _IN_STATEMENT:
+        # What is wrong anywhere in the text is found before any of it is written.
+        blocks = iter(list(blocks))
+    first_row = 1
+    for columns in blocks:
+        records = pa.Table.from_arrays(columns, names)
+        if options.rows_limit is not None:
+            records = records.slice(0, options.rows_limit - first_row + 1)
+        if records.num_rows:
+            yield first_row, records
+        first_row += records.num_rows
+        if options.rows_limit is not None and first_row > options.rows_limit:
+            return
+
+
+def _blocks(
+    written: str, sources: list[Source], options: _Options, offset: int, session: Session
+) -> Iterator[list[pa.Array]]:
+    # No more is read than may be written: what follows may be of another form.
+    count = min(options.batch_size, options.rows_limit or options.batch_size)
+    if options.input in _IN_STATEMENT:
+        yield from _TEXTS[options.format](io.StringIO(written), sources, options.text, count)
+        return
+    places = session.database.bulk_places()
+    if options.input == "FILE":
+        opened: IO[bytes] = open_file(written, places, offset, session.text)
+    else:
+        opened = open_url(written, places, offset, session.text, session.budget)
+    with opened as content:
+        if options.format in _TEXTS:
+            lines = io.TextIOWrapper(content, "utf-8-sig", newline="")
+            yield from _TEXTS[options.format](lines, sources, options.text, count)
+        else:
+            yield from _FILES[options.format](content, sources, options.text, count)
+
+
 def _read_source(cursor: Cursor) -> Source:
-    """Return a source of MAP: a position of CSV, or a path into a JSON object; and its type."""
+    """Return a source of MAP: a position of CSV, a path into JSON, or a column; and its type."""
     if cursor.sees_string():
         place: int | str = cursor.expect_string()
     else:
@@ -167,15 +228,11 @@ def _check_input(options: _Options, offset: int, session: Session) -> None:
         raise session.text.error(
             f"input is INLINE, STREAM, URL or FILE, not '{options.input}'", offset
         )
-    if options.input in {"URL", "FILE"}:
+    if options.format in _FILES and options.input in _IN_STATEMENT:
         raise session.text.unsupported(
-            f"input '{options.input}' is not read by the server; send the text with INPUT 'INLINE' "
-            "or stream records to a source",
+            f"format '{options.format}' cannot be written in a statement; use CSV or NDJSON, or "
+            "INPUT 'FILE' or 'URL'",
             offset,
-        )
-    if options.format in {"PARQUET", "ORC"}:
-        raise session.text.unsupported(
-            f"format '{options.format}' cannot be written in a statement; use CSV or NDJSON", offset
         )
 
 
@@ -211,15 +268,15 @@ def _check_types(
 
 
 def _operation(
-    part: pa.Table, names: list[str], table: TableSchema, kind: OperationKind, *, first_row: int
+    records: pa.Table, names: list[str], table: TableSchema, kind: OperationKind, origin: Origin
 ) -> Operation:
     ids: Any = None
     columns: dict[str, Any] = {}
     for index, name in enumerate(names):
-        column = part.column(index).combine_chunks()
+        column = records.column(index).combine_chunks()
         known = table.find_field(name)
         if known is None:
-            ids = stored_ids(table, column, first_row)
+            ids = stored_ids(table, column, origin)
         else:
-            columns[name] = stored_column(known, column, first_row)
+            columns[name] = stored_column(known, column, origin)
     return operation(kind, table, ids, columns)

@@ -1,16 +1,16 @@
-"""The texts of a BULK INSERT as typed columns: CSV by position, JSON objects by path."""
+"""The texts of a BULK INSERT as typed columns, a block at a time: CSV by position, JSON by path."""
 
 import csv
-import io
 import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bitbrook.errors import InvalidStatement, InvalidValue
 from bitbrook.query.pql.times import parse_time
@@ -23,7 +23,7 @@ CELL_CHARACTERS_MAX = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a column comes from: a position of CSV, or a path such as `$.a.b`; and its type."""
+    """Where a column comes from: a position, a path such as `$.a.b`, or a name; and its type."""
 
     place: int | str
     type: SqlType
@@ -40,58 +40,116 @@ class TextOptions:
     null_is_empty_set: bool = False
 
 
-def read_csv(
-    text: str, sources: list[Source], options: TextOptions, rows_limit: int | None
-) -> list[pa.Array]:
-    """Return a column a source.
+def csv_blocks(
+    lines: TextIO, sources: list[Source], options: TextOptions, block_records: int
+) -> Iterator[list[pa.Array]]:
+    """Give the columns of a CSV text, a column a source, so many records at a time.
 
     Raises:
         InvalidStatement: a position is missing, or a cell cannot be of its type.
     """
     csv.field_size_limit(CELL_CHARACTERS_MAX)
-    rows: Iterator[list[str]] = (row for row in csv.reader(io.StringIO(text)) if row)
-    if options.has_header:
-        next(rows, None)
-    kept = list(itertools.islice(rows, rows_limit))
-    columns = []
     for source in sources:
         if not isinstance(source.place, int):
-            raise _refused(f"MAP takes positions for CSV, not '{source.place}'")
-        cells = [_cell(row, source.place, number, options) for number, row in enumerate(kept, 1)]
-        columns.append(_column(cells, source, _OF_TEXT[source.type.kind]))
-    return columns
+            raise refused(f"MAP takes positions for CSV, not '{source.place}'")
+    rows: Iterator[list[str]] = (row for row in csv.reader(lines) if row)
+    try:
+        if options.has_header:
+            next(rows, None)
+        first_row = 1
+        while kept := list(itertools.islice(rows, block_records)):
+            yield [_csv_column(kept, source, options, first_row) for source in sources]
+            first_row += len(kept)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise refused(f"the content is not CSV in UTF-8 ({error})") from None
+
+
+def _csv_column(
+    rows: list[list[str]], source: Source, options: TextOptions, first_row: int
+) -> pa.Array:
+    place = source.place
+    assert isinstance(place, int), "checked before"
+    cells = [_cell(row, place, number, options) for number, row in enumerate(rows, first_row)]
+    column = _plain(cells, source.type)
+    if column is None:
+        column = converted(cells, source, _OF_TEXT[source.type.kind], first_row)
+    return empty_sets(column, source) if options.null_is_empty_set else column
+
+
+def _plain(cells: list[str | None], kind: SqlType) -> pa.Array | None:
+    """Return cells as a column at once; None if one is not of the plainest form of its type."""
+    if kind.is_text:
+        return pa.array(cells, pa.string())
+    pattern = _PLAIN.get(kind.kind)
+    if pattern is None:
+        return None
+    texts = pa.array(cells, pa.string())
+    pattern = pattern.format(fraction=rf"(\.[0-9]{{1,{kind.scale}}})?" if kind.scale else "")
+    is_plain = pc.match_substring_regex(texts, pattern)
+    if not pc.all(is_plain, min_count=0).as_py():
+        return None
+    return texts.cast(arrow_type(kind))
+
+
+_PLAIN = {
+    Kind.INT: "^-?[0-9]{{1,18}}$",
+    Kind.ID: "^[0-9]{{1,18}}$",
+    Kind.DECIMAL: "^-?[0-9]{{1,9}}{fraction}$",
+}
+"""Texts that Arrow reads as the same numbers as `_OF_TEXT` does, and that cannot overflow."""
 
 
 def _cell(row: list[str], place: int, number: int, options: TextOptions) -> str | None:
     if not 0 <= place < len(row):
         if options.allows_missing:
             return None
-        raise _refused(f"row {number} has no column {place}")
+        raise refused(f"row {number} has no column {place}")
     cell = row[place]
     if (options.empty_is_null and not cell) or (options.null_is_null and cell.upper() == "NULL"):
         return None
     return cell
 
 
-def read_ndjson(
-    text: str, sources: list[Source], options: TextOptions, rows_limit: int | None
-) -> list[pa.Array]:
-    """Return a column a source.
+def ndjson_blocks(
+    lines: TextIO, sources: list[Source], options: TextOptions, block_records: int
+) -> Iterator[list[pa.Array]]:
+    """Give the columns of JSON objects, one a line, a column a source.
 
     Raises:
         InvalidStatement: a line is no JSON, a path leads nowhere, or a value cannot be of its type.
     """
-    lines = (line for line in text.splitlines() if line.strip())
-    records = [
-        _decoded(line, number)
-        for number, line in enumerate(itertools.islice(lines, rows_limit), start=1)
-    ]
-    columns = []
-    for source in sources:
-        keys = path_of(source.place)
-        values = [_found(record, keys, n, options) for n, record in enumerate(records, 1)]
-        columns.append(_column(values, source, _OF_JSON[source.type.kind]))
-    return columns
+    paths = [path_of(source.place) for source in sources]
+    written = (line for line in lines if line.strip())
+    first_row = 1
+    try:
+        while kept := list(itertools.islice(written, block_records)):
+            records = [_decoded(line, number) for number, line in enumerate(kept, first_row)]
+            yield [
+                _json_column(records, source, keys, options, first_row)
+                for source, keys in zip(sources, paths, strict=True)
+            ]
+            first_row += len(kept)
+    except UnicodeDecodeError as error:
+        raise refused(f"the content is not UTF-8 ({error})") from None
+
+
+def _json_column(
+    records: list[Any],
+    source: Source,
+    keys: list[str | int],
+    options: TextOptions,
+    first_row: int,
+) -> pa.Array:
+    values = [_found(record, keys, n, options) for n, record in enumerate(records, first_row)]
+    column = converted(values, source, OF_JSON[source.type.kind], first_row)
+    return empty_sets(column, source) if options.null_is_empty_set else column
+
+
+def empty_sets(column: pa.Array, source: Source) -> pa.Array:
+    """Return a column of sets with the empty set in the place of null."""
+    if not source.type.is_set or column.null_count == 0:
+        return column
+    return pc.if_else(column.is_valid(), column, pa.scalar([], column.type))
 
 
 _DECODE = msgspec.json.Decoder(float_hook=Decimal)
@@ -101,7 +159,7 @@ def _decoded(line: str, number: int) -> Any:
     try:
         return _DECODE.decode(line)
     except msgspec.DecodeError as error:
-        raise _refused(f"row {number} is not JSON: {error}") from None
+        raise refused(f"row {number} is not JSON: {error}") from None
 
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']+)'\]")
@@ -124,7 +182,7 @@ def path_of(place: int | str) -> list[str | int]:
         keys.append(int(position) if position else name or quoted)
         index = step.end()
     if text[:1] != "$" or index < len(text) or not keys:
-        raise _refused(f"'{text}' is not a path such as '$.a.b'")
+        raise refused(f"'{text}' is not a path such as '$.a.b'")
     return keys
 
 
@@ -139,25 +197,32 @@ def _found(record: Any, keys: list[str | int], number: int, options: TextOptions
         if not is_there:
             if options.allows_missing:
                 return None
-            raise _refused(f"row {number} has no '{key}'")
+            raise refused(f"row {number} has no '{key}'")
         value = value[key]
     return value
 
 
-def _column(values: list[Any], source: Source, convert: Callable[[Any, SqlType], Any]) -> pa.Array:
+def converted(
+    values: list[Any], source: Source, convert: Callable[[Any, SqlType], Any], first_row: int
+) -> pa.Array:
+    """Return values, converted one by one; null stays null.
+
+    Raises:
+        InvalidStatement: one cannot be of the source's type; the message names its row.
+    """
     kind = source.type
-    converted: list[Any] = []
-    for number, value in enumerate(values, start=1):
+    ready: list[Any] = []
+    for number, value in enumerate(values, start=first_row):
         if value is None:
-            converted.append(None)
+            ready.append(None)
             continue
         try:
-            converted.append(convert(value, kind))
+            ready.append(convert(value, kind))
         except (ValueError, TypeError, InvalidOperation, InvalidValue):
             shown = str(value)[:40]
             message = f"unable to convert '{shown}' to type '{kind}' (row {number})"
-            raise _refused(message) from None
-    return pa.array(converted, arrow_type(kind))
+            raise refused(message) from None
+    return pa.array(ready, arrow_type(kind))
 
 
 def _id(value: Any, _: SqlType) -> int:
@@ -261,7 +326,7 @@ _OF_TEXT: dict[Kind, Callable[[Any, SqlType], Any]] = {
     Kind.STRINGSET: _cell_texts,
     Kind.STRINGSETQ: _cell_texts,
 }
-_OF_JSON: dict[Kind, Callable[[Any, SqlType], Any]] = {
+OF_JSON: dict[Kind, Callable[[Any, SqlType], Any]] = {
     **_ALIKE,
     Kind.STRING: _any_text,
     Kind.VARCHAR: _any_text,
@@ -272,5 +337,6 @@ _OF_JSON: dict[Kind, Callable[[Any, SqlType], Any]] = {
 }
 
 
-def _refused(message: str) -> InvalidStatement:
+def refused(message: str) -> InvalidStatement:
+    """Return the refusal of a content: what is wrong with it, not where in the statement."""
     return InvalidStatement(f"[1:1] {message}")

@@ -14,6 +14,7 @@ from bitbrook.query.sql.bind.places import name_of, offset_of
 from bitbrook.query.sql.session import Session
 from bitbrook.query.sql.statements.batches import (
     RECORDS_PER_BATCH,
+    Origin,
     operation,
     stored_column,
     write,
@@ -88,7 +89,8 @@ def update(cursor: Cursor, session: Session) -> SqlAnswer:
     columns: dict[str, Any] = {}
     for index, field in enumerate(fields, start=1):
         column = rows.column(index).combine_chunks()
-        columns[field.name] = stored_column(field, column)
+        origin = Origin(session.text.prefix(offset_of(values[index - 1])))
+        columns[field.name] = stored_column(field, column, origin)
     emptied = _emptied(table, fields, ids, session)
     written = operation(OperationKind.UPSERT, table, ids, columns)
     write(session.database, table, [*emptied, written])

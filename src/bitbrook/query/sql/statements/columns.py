@@ -13,7 +13,7 @@ import msgspec
 from bitbrook.errors import InvalidValue
 from bitbrook.query.pql.times import NANOSECONDS, parse_time
 from bitbrook.query.sql.statements.cursor import Cursor
-from bitbrook.query.sql.types import Kind, SqlType, check_is_stored, decimal
+from bitbrook.query.sql.types import Kind, SqlType, check_is_stored, decimal, varchar
 from bitbrook.schema.field_types import (
     INT64_MAX,
     INT64_MIN,
@@ -21,12 +21,13 @@ from bitbrook.schema.field_types import (
     FieldType,
     TimeUnit,
 )
-from bitbrook.schema.limits import DECIMAL_SCALE_MAX
+from bitbrook.schema.limits import DECIMAL_SCALE_MAX, ROW_KEY_BYTES_MAX
 from bitbrook.schema.names import NameKind, find_name_fault
 
 _FIELD_TYPES = {
     Kind.ID: FieldType.MUTEX,
     Kind.STRING: FieldType.MUTEX,
+    Kind.VARCHAR: FieldType.MUTEX,
     Kind.IDSET: FieldType.SET,
     Kind.STRINGSET: FieldType.SET,
     Kind.IDSETQ: FieldType.TIME,
@@ -36,7 +37,7 @@ _FIELD_TYPES = {
     Kind.BOOL: FieldType.BOOL,
     Kind.TIMESTAMP: FieldType.TIMESTAMP,
 }
-_KEYED = frozenset({Kind.STRING, Kind.STRINGSET, Kind.STRINGSETQ})
+_KEYED = frozenset({Kind.STRING, Kind.VARCHAR, Kind.STRINGSET, Kind.STRINGSETQ})
 _SETS = frozenset({Kind.IDSET, Kind.STRINGSET, Kind.IDSETQ, Kind.STRINGSETQ})
 _CONSTRAINTS = {
     "min": frozenset({Kind.INT, Kind.DECIMAL}),
@@ -94,7 +95,15 @@ def read_type(cursor: Cursor) -> SqlType:
             raise cursor.text.error(f"type '{name}' takes no parameter", at)
         if name == Kind.DECIMAL and not 0 <= parameter <= DECIMAL_SCALE_MAX:
             raise cursor.text.error(f"value '{parameter}' out of range", at)
-    return decimal(parameter) if name == Kind.DECIMAL else SqlType(Kind(name))
+        if name == Kind.VARCHAR and not 1 <= parameter <= ROW_KEY_BYTES_MAX:
+            raise cursor.text.error(f"value '{parameter}' out of range", at)
+    match name:
+        case Kind.DECIMAL:
+            return decimal(parameter)
+        case Kind.VARCHAR:
+            return varchar(parameter)
+        case _:
+            return SqlType(Kind(name))
 
 
 def read_field(cursor: Cursor) -> FieldSchema:
@@ -111,6 +120,9 @@ def read_field(cursor: Cursor) -> FieldSchema:
         raise cursor.text.error(fault, offset)
     given = _Given(read_type(cursor))
     check_is_stored(given.kind, name)
+    if given.kind.kind is Kind.VARCHAR and not given.kind.length:
+        message = f"column '{name}' of type 'varchar' needs a length, as in varchar(100)"
+        raise cursor.text.error(message, offset)
     while not cursor.is_done:
         _read_constraint(cursor, given)
     return _field_of(name, given, cursor, offset)
@@ -184,6 +196,7 @@ def _field_of(name: str, given: _Given, cursor: Cursor, offset: int) -> FieldSch
         unit=given.unit,
         quantum=given.quantum,
         ttl_s=given.ttl_s,
+        length_max=given.kind.length,
     )
     if field_type is FieldType.TIME and not given.quantum:
         message = f"column '{name}' of type '{kind}' needs a quantum, as in timequantum 'YMD'"

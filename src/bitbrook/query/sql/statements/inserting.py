@@ -7,14 +7,28 @@ all.
 from typing import Any
 
 from bitbrook.engine.batch import TIME_SUFFIX, OperationKind
+from bitbrook.errors import InvalidStatement
 from bitbrook.query.results.sql_answer import SqlAnswer
-from bitbrook.query.sql.dialect.parse import parse_query_tokens
+from bitbrook.query.sql.dialect.parse import (
+    STATEMENT_CHARACTERS_MAX,
+    parse_query_tokens,
+    tokenize,
+)
+from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.session import Session
-from bitbrook.query.sql.statements.batches import operation, stored_column, stored_ids, write
+from bitbrook.query.sql.statements.batches import (
+    Origin,
+    operation,
+    stored_column,
+    stored_ids,
+    write,
+)
 from bitbrook.query.sql.statements.cursor import Cursor
 from bitbrook.query.sql.statements.definitions import find_table
 from bitbrook.query.sql.statements.given import GivenReader
+from bitbrook.query.sql.statements.literal_rows import find_values, read_rows
 from bitbrook.query.sql.statements.values import Given, TimedMembers, stored_id, stored_value
+from bitbrook.query.sql.tree import offsets_of
 from bitbrook.query.sql.types import ID, STRING, Kind, is_assignable, type_of_field
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
@@ -27,6 +41,35 @@ def insert(cursor: Cursor, session: Session) -> SqlAnswer:
 def replace(cursor: Cursor, session: Session) -> SqlAnswer:
     """REPLACE INTO t [(columns)] VALUES (...), ... | SELECT ..."""
     return _write_rows(cursor, session, OperationKind.REPLACE)
+
+
+def insert_plain(session: Session) -> SqlAnswer | None:
+    """Carry out an INSERT or REPLACE of plain literals; None of any other statement.
+
+    What is refused is none either: the general reading refuses it.
+    """
+    text = session.text.text
+    start = find_values(text)
+    if start is None or len(text) > STATEMENT_CHARACTERS_MAX:
+        return None
+    try:
+        cursor = Cursor(tokenize(StatementText(text[:start])), session.text)
+        is_replace = cursor.take("REPLACE")
+        cursor.expect("INTO") if is_replace else cursor.expect("INSERT", "INTO")
+        table = find_table(cursor.expect_name("a table name"), 0, session)
+        names = read_columns(cursor, table)
+        cursor.expect("VALUES")
+        cursor.expect_done()
+    except InvalidStatement:
+        return None
+    columns = read_rows(text, start, table, [table.find_field(name) for name in names])
+    if columns is None:
+        return None
+    given = dict(zip(names, columns, strict=True))
+    ids = given.pop("_id")
+    kind = OperationKind.REPLACE if is_replace else OperationKind.UPSERT
+    write(session.database, table, [operation(kind, table, ids, given)])
+    return SqlAnswer()
 
 
 def _write_rows(cursor: Cursor, session: Session, kind: OperationKind) -> SqlAnswer:
@@ -141,6 +184,7 @@ def _insert_query(
         if not (is_row_id or is_assignable(source, target)):
             message = f"an expression of type '{source}' cannot be assigned to type '{target}'"
             raise session.text.error(message, offset)
+    origins = [Origin(session.text.prefix(offset)) for offset in offsets_of(query, offset)]
     rows = session.execution().run(query).combine_chunks()
     ids: Any = None
     columns: dict[str, Any] = {}
@@ -148,8 +192,8 @@ def _insert_query(
         column = rows.column(index).combine_chunks()
         field = table.find_field(name)
         if field is None:
-            ids = stored_ids(table, column)
+            ids = stored_ids(table, column, origins[index])
         else:
-            columns[name] = stored_column(field, column)
+            columns[name] = stored_column(field, column, origins[index])
     write(session.database, table, [operation(kind, table, ids, columns)])
     return SqlAnswer()

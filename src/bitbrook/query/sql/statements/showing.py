@@ -1,8 +1,8 @@
 """SHOW and EXPLAIN: what there is, and how a query would be answered."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from bitbrook.errors import NotFound
 from bitbrook.query.results.sql_answer import SqlAnswer
 from bitbrook.query.sql.describe import table_definition
 from bitbrook.query.sql.dialect.parse import parse_query_tokens
@@ -138,9 +138,12 @@ def show_create_table(cursor: Cursor, session: Session) -> SqlAnswer:
 
 
 def show_databases(cursor: Cursor, session: Session) -> SqlAnswer:
-    """SHOW DATABASES: a statement sees the one database that it runs against, which has no name."""
+    """SHOW DATABASES: a statement sees the one database that it runs against."""
     cursor.expect_done()
-    return session.listing(_DATABASES, [])
+    one = session.database.describe()
+    created_at = datetime.fromtimestamp(one.created_s, UTC).replace(tzinfo=None)
+    row = (one.id, one.name, one.created_by, "", created_at, created_at, 0, "")
+    return session.listing(_DATABASES, [row])
 
 
 def explain(cursor: Cursor, session: Session) -> SqlAnswer:
@@ -151,8 +154,8 @@ def explain(cursor: Cursor, session: Session) -> SqlAnswer:
 
 
 def kill_query(cursor: Cursor, session: Session) -> SqlAnswer:
-    """KILL QUERY 'id': no statement that could be named runs inside this one."""
-    del session
-    name = cursor.expect_string()
+    """KILL QUERY 'id': a statement of this database is cancelled; it ends within moments."""
+    statement_id = cursor.expect_string()
     cursor.expect_done()
-    raise NotFound(f"query '{name}' not found; a query ends when its client goes away")
+    session.database.cancel_statement(statement_id)
+    return SqlAnswer()

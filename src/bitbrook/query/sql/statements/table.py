@@ -57,6 +57,9 @@ def perform(session: Session) -> SqlAnswer:
     tree = find_tree(text.text)
     if tree is not None:
         return session.answer(session.bind(tree))
+    answer = inserting.insert_plain(session)
+    if answer is not None:
+        return answer
     tokens = tokenize(text)
     cursor = Cursor(tokens, text)
     for count in range(_MOST_WORDS, 0, -1):

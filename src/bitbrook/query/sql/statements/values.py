@@ -36,6 +36,9 @@ class TimedMembers:
 
 Given = Constant | TimedMembers
 
+SHOWN_CHARACTERS_MAX = 40
+"""Characters of a refused text that its refusal shows."""
+
 
 def stored_id(table: TableSchema, given: Given, row: int, text: StatementText) -> int | str:
     """Return the record id or key that a value names.
@@ -84,7 +87,26 @@ def stored_value(field: FieldSchema, given: Given, row: int, text: StatementText
         return given.value
     if not is_assignable(given.type, target):
         raise _unassignable(given.type, target, given.offset, text)
+    if field.length_max and isinstance(given.value, str):
+        _check_length(field, given.value, row, given.offset, text)
     return list(given.value) if isinstance(given.value, tuple) else given.value
+
+
+def _check_length(
+    field: FieldSchema, value: str, row: int, offset: int, text: StatementText
+) -> None:
+    if len(value) > field.length_max:
+        message = f"{text.prefix(offset)} {length_fault(field, row, value)}"
+        raise OutOfRange(message, field=field.name)
+
+
+def length_fault(field: FieldSchema, row: int, value: str) -> str:
+    """Return the refusal of a text that is longer than its column takes."""
+    shown = value if len(value) <= SHOWN_CHARACTERS_MAX else value[:SHOWN_CHARACTERS_MAX] + "..."
+    return (
+        f"inserting value into column '{field.name}', row {row}, value '{shown}' has "
+        f"{len(value):,} characters and {field.length_max:,} are allowed"
+    )
 
 
 def _check_row_id(
