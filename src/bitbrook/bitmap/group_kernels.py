@@ -88,6 +88,33 @@ def extremes_of_entries(groups, numbers, least, greatest):  # type: ignore[no-un
 
 
 @compiled
+def set_bits(places, words):  # type: ignore[no-untyped-def]
+    """Set the bits at places (int64[n])."""
+    for place in places:
+        words[place >> 6] |= np.uint64(1) << np.uint64(place & 63)
+
+
+@compiled
+def list_bits(words, width, columns, rows):  # type: ignore[no-untyped-def]
+    """Write the column and row of each set bit of a table with rows `width` bits long.
+
+    `columns` and `rows` (int64) are as long as there are set bits.
+    """
+    count = row = start = 0
+    for i in range(len(words)):
+        word = words[i]
+        while word != 0:
+            place = i * 64 + trailing_zeros(word)
+            word &= word - np.uint64(1)
+            while place >= start + width:
+                start += width
+                row += 1
+            columns[count] = place - start
+            rows[count] = row
+            count += 1
+
+
+@compiled
 def number_keys(keys, known, codes, order, count, out):  # type: ignore[no-untyped-def] # noqa: PLR0917
     """Write the code of each key (int64[n]) to `out`, the next free one for keys not met before.
 

@@ -154,7 +154,7 @@ def _server(data: Path, port: int, *, email: str, password: str) -> Iterator[_Se
         "BITBROOK_ADMIN_EMAIL": email,
         "BITBROOK_ADMIN_PASSWORD": password,
     }
-    print("Starting a server ...", flush=True)
+    print("Starting a server (the first start on a machine compiles for a minute) ...", flush=True)
     process = subprocess.Popen(  # noqa: S603 - our own command
         [*command, *flags], env=environment, stdout=subprocess.PIPE, text=True
     )

@@ -59,6 +59,8 @@ def describe_field(field: FieldSchema) -> str:
     options = []
     if field.type in {FieldType.SET, FieldType.MUTEX, FieldType.TIME}:
         options.append("row keys" if field.is_keyed else "row ids")
+    if field.length_max:
+        options.append(f"at most {field.length_max} characters")
     if field.type is FieldType.TIME:
         options.append(f"Quantum {field.quantum}")
     if field.ttl_s:
@@ -105,6 +107,9 @@ def _identity(*, is_keyed: bool) -> str:
 def _agrees(field: FieldSchema, existing: FieldSchema) -> bool:
     """Return whether values of the first can be stored in the second as they are meant."""
     if field.type is not existing.type or field.is_keyed != existing.is_keyed:
+        return False
+    if existing.length_max:
+        # What a source sends is as long as it likes.
         return False
     if field.ttl_s not in {0, existing.ttl_s} or field.quantum != existing.quantum:
         return False

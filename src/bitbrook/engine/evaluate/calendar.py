@@ -67,7 +67,8 @@ class Calendar:
         if self._calendar_unit is None:
             quotients += codes[0]
             return quotients
-        return codes[quotients]
+        taken: npt.NDArray[np.uint32] = codes[quotients]
+        return taken
 
     def _of_days(self, numbers: Numbers) -> Numbers:
         if self._calendar_unit is None:

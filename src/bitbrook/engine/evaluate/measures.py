@@ -22,6 +22,7 @@ from bitbrook.bitmap.group_kernels import (
     total_entries,
     total_in_words,
 )
+from bitbrook.bitmap.pairs import Pairs
 from bitbrook.bitmap.word_kernels import Positions, Words, read_only
 from bitbrook.engine.evaluate.members import members_of
 from bitbrook.engine.evaluate.reading import Reading, rows_of, whole_words
@@ -36,7 +37,6 @@ EntryGroups = npt.NDArray[np.int64]
 Found = npt.NDArray[np.intp]
 
 LOWER_HALF: Final = 0xFFFFFFFF
-CODE_BITS: Final = 32
 
 
 def plan_measure(measure: Measure, reading: Reading, size: int) -> "MeasureState":
@@ -54,7 +54,7 @@ def plan_measure(measure: Measure, reading: Reading, size: int) -> "MeasureState
         case MeasureKind.COUNT_VALUES:
             return _ValueCounts(field, size, reading)
         case MeasureKind.COUNT_DISTINCT:
-            return DistinctValues(field, reading)
+            return DistinctValues(field, reading, size)
 
 
 def _may_overflow(field: FieldSchema, reading: Reading) -> bool:
@@ -283,15 +283,16 @@ class _ValueCounts(MeasureState):
 class DistinctValues(MeasureState):
     """The different values of each group, as pairs of a group and a code of the value.
 
-    A pair's code is its own: pairs of several threads do not merge.
+    A value's code may be its own: pairs of several threads do not merge. `size`: how many groups
+    there may be, 0 if that is not known.
     """
 
-    def __init__(self, field: FieldSchema, reading: Reading) -> None:
+    def __init__(self, field: FieldSchema, reading: Reading, size: int) -> None:
         self._field = field
         self._reading = reading
         self._is_counted_here = reading.partition.schema.partition_count == 1
         self._numbers = Codes()
-        self._pairs = Codes()
+        self._pairs = Pairs(size)
 
     def add_entries(self, shard: Shard, groups: EntryGroups, positions: Positions) -> None:
         """Take entries into account, whether they have a value or not."""
@@ -308,17 +309,17 @@ class DistinctValues(MeasureState):
             groups, codes = groups[is_present], codes[is_present]
             if self._field.is_number:
                 codes = self._numbers.of(codes)
-        self._pairs.of((groups << CODE_BITS) | codes)
+        self._pairs.add(groups, codes.astype(np.int64, copy=False))
 
     def results(self, found: Found) -> list[Any]:
         """Return how many different values each group has; the values if partitions must merge."""
-        groups = self._pairs.met >> CODE_BITS
+        groups, codes = self._pairs.listed()
         if self._is_counted_here:
             size = int(found.max(initial=-1)) + 1
             counts: list[Any] = np.bincount(groups, minlength=size)[found].tolist()
             return counts
         order = np.argsort(groups, kind="stable")
-        values = self._values((self._pairs.met & LOWER_HALF)[order])
+        values = self._values(codes[order])
         starts = np.searchsorted(groups[order], found).tolist()
         stops = np.searchsorted(groups[order], found, side="right").tolist()
         return [frozenset(values[start:stop]) for start, stop in zip(starts, stops, strict=True)]

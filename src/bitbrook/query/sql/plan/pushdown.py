@@ -19,6 +19,7 @@ from bitbrook.query.sql.tree import (
     Select,
     Source,
     Subquery,
+    Window,
     walk,
 )
 from bitbrook.query.sql.types import ID, STRING
@@ -118,11 +119,15 @@ def tie_breakers(select: Select) -> list[OrderItem]:
         keys = [output.expression for output in select.outputs]
     elif select.is_aggregated:
         keys = list(select.groups)
-    elif isinstance(select.source, Scan) and select.order:
+    elif isinstance(select.source, Scan) and (select.order or _has_windows(select)):
         table = select.source.table
         keys = [Column(select.source.relation, "_id", STRING if table.is_keyed else ID)]
     else:
-        # Without an order DuckDB keeps that of the extract, which is that of the ids.
+        # Without an order or windows DuckDB keeps that of the extract, which is that of the ids.
         return []
     ordered = [item.expression for item in select.order]
     return [OrderItem(key) for key in keys if key not in ordered]
+
+
+def _has_windows(select: Select) -> bool:
+    return any(isinstance(p, Window) for o in select.outputs for p in walk(o.expression))
