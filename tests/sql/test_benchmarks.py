@@ -24,7 +24,7 @@ def test_every_answer_is_duckdbs(module: ModuleType, tmp_path: Path) -> None:
             theirs.load(part)
         faults = [differences(statement, ours, theirs) for statement in module.STATEMENTS]
         assert not [fault for fault in faults if fault is not None]
-        # Statements that answer nothing would prove nothing; one of SSB's is after two in a million.
+        # Statements that answer nothing would prove nothing; one is after two in a million.
         assert sum(not ours.rows(statement.sql) for statement in module.STATEMENTS) <= 1
         for statement in module.STATEMENTS:
             steps = " ".join(row[2] for row in ours.rows(f"explain {statement.sql}"))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bitbrook.algebra.budget import Budget
-from bitbrook.errors import Cancelled, LimitExceeded, TimedOut
+from bitbrook.errors import Cancelled, LimitExceeded, OutOfRange, TimedOut
+from bitbrook.query.pql import run_pql
 from bitbrook.query.sql import SqlAnswer, run_sql
 from engine_database import EngineDatabase
 
@@ -90,3 +91,37 @@ def test_show_tables(database: EngineDatabase) -> None:
     assert names == ["a-view", "fb_exec_requests", "fb_performance_counters", "fb_table_ddl", "t"]
     columns = [row[1:3] for row in rows(ask(database, "show columns from t"))]
     assert columns == [["_id", "string"], ["n", "int"], ["label", "string"]]
+
+
+def test_pages_of_many_groups(database: EngineDatabase) -> None:
+    """The groups of a page are chosen by one aggregate before the rest is made; ties stay right."""
+    ask(database, "create table g (_id id, k string, p decimal(2), at timestamp)")
+    records = [(i, f"k{i % 90:02}", i % 7 * 25, i % 11) for i in range(900)]
+    values = ", ".join(
+        f"({i}, '{key}', {units / 100}, '2024-01-{day + 1:02}')" for i, key, units, day in records
+    )
+    ask(database, f"insert into g values {values}")
+    for aggregate, of in (
+        ("sum(p)", lambda group: sum(units for _, _, units, _ in group)),
+        ("max(at)", lambda group: max(day for *_, day in group)),
+        ("count(distinct at)", lambda group: len({day for *_, day in group})),
+        ("avg(p)", lambda group: sum(units for _, _, units, _ in group) / len(group)),
+    ):
+        groups: dict[str, list[tuple[int, str, int, int]]] = {}
+        for record in records:
+            groups.setdefault(record[1], []).append(record)
+        for direction, sign in (("desc", -1), ("asc", 1)):
+            expected = sorted(groups, key=lambda key: (sign * of(groups[key]), key))[2:7]
+            query = f"select k, {aggregate} as a from g group by k order by a {direction}, k"
+            found = rows(ask(database, f"{query} limit 5 offset 2"))
+            assert [key for key, _ in found] == expected, query
+            assert found == rows(ask(database, query))[2:7]
+
+
+def test_no_language_writes_too_long_a_text(database: EngineDatabase) -> None:
+    """A varchar's bound holds for PQL as well; a question about a longer text finds nothing."""
+    ask(database, "create table v (_id id, c varchar(3))")
+    run_pql("[v]Set(1, c='abc')", database, Budget())
+    with pytest.raises(OutOfRange, match="at most 3 characters, not of 4"):
+        run_pql("[v]Set(1, c='abcd')", database, Budget())
+    assert rows(ask(database, "select c from v where c <> 'abcd'")) == [["abc"]]

@@ -216,6 +216,8 @@ class MutexRows(Rows):
 
     def _count_moves(self) -> None:
         """Take the moves into the counts that are not in them yet."""
+        if self._counted == self._moves_count:
+            return
         _, before, after = self._moves[:, self._counted : self._moves_count]
         for codes, sign in ((before, -1), (after, 1)):
             distinct, counts = np.unique(codes[codes != NO_ROW], return_counts=True)

@@ -226,6 +226,31 @@ use shop.sql
 [2]
 > select _id from shop where rangeq(seen, 1714953600, 1715040000) and setcontains(seen, 8)
 [1048577]
+> select _id, rangeq(seen, '2024-05-06', '2024-05-07') from shop
+: _id id, bool
+[1, true]
+[2, false]
+[3, false]
+[4, false]
+[9, null]
+[1048577, true]
+> select rangeq(seen, '2024-05-06', '2024-05-07') as r, count(*) from shop group by r order by r
+[false, 3]
+[true, 2]
+[null, 1]
+> select case when rangeq(seen, '2024-05-06', null) then 'new' else 'old' end as w, rangeq(visits, null, '2024-05-06T10:00:00Z') as v from shop where age >= 0 order by _id limit 2
+["new", false]
+["old", false]
+> select a._id, b._id from shop a join shop b on a.kind = b.kind and rangeq(a.seen, '2024-01-01', null) = rangeq(b.seen, null, '2024-01-01') order by 1
+[1, 3]
+[3, 1]
+[4, 4]
+> select _id from shop where rangeq(seen, '2024-05-06', '2024-05-07') or len(label) + age < -3
+[1]
+[2]
+[1048577]
+> select count(*) from shop where rangeq(seen, born, null)
+! [1:33] rangeq() takes a column of a table in the FROM beside it, and times that are the same for all records
 > select _id from shop where rangeq(seen, null, null)
 ! calling ranqeq() 'from' and 'to' parameters cannot both be null
 > select _id from shop where rangeq(colour, '2020-01-01', null)

@@ -359,6 +359,8 @@ def grown(array: ByGroup, size: int, empty: int = 0) -> ByGroup:
 
 
 def _where_valued(results: list[Any], valued: ByGroup) -> list[Any]:
+    if valued.all():
+        return results
     return [
         result if count else None for result, count in zip(results, valued.tolist(), strict=True)
     ]

@@ -160,9 +160,10 @@ class _HasRow(Selector):
 
     def select(self, shard: Shard) -> Selection:
         field_shard = shard.fields.get(self._field_id)
-        values = None if field_shard is None else field_shard.values
-        if len(self._codes) > UNITED_ROWS_MAX and values is not None:
-            return select_values(values, self._codes)
+        if len(self._codes) > UNITED_ROWS_MAX and field_shard is not None:
+            values = field_shard.values
+            if values is not None:
+                return select_values(values, self._codes)
         rows = rows_of(field_shard, self._period)
         found = [row for code in self._codes if (row := rows.row(code)) is not None]
         if not found:

@@ -25,6 +25,7 @@ from bitbrook.engine.batch import (
     column_type,
     id_type,
 )
+from bitbrook.errors import OutOfRange
 from bitbrook.query.pql.times import NANOSECONDS
 from bitbrook.query.pql.translate.arguments import Arguments, Signature, bind, time_of
 from bitbrook.query.pql.translate.row_calls import expression_of
@@ -174,7 +175,16 @@ def _check_has_rows(arguments: Arguments, field: FieldSchema) -> None:
 
 
 def _stored(field: FieldSchema, value: Value) -> Row:
-    return row_of(field, value) if field.has_rows else stored_number(field, value)
+    if not field.has_rows:
+        return stored_number(field, value)
+    row = row_of(field, value)
+    if field.length_max and isinstance(row, str) and len(row) > field.length_max:
+        raise OutOfRange(
+            f"field {field.name!r} takes texts of at most {field.length_max:,} characters, not of "
+            f"{len(row):,}",
+            field=field.name,
+        )
+    return row
 
 
 def _value_column(field: FieldSchema, stored: Row) -> pa.Array:

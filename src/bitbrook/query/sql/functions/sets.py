@@ -32,8 +32,8 @@ def _tanimoto(arguments: list[str], _: Call) -> str:
 
 def _rangeq(_: list[str], call: Call) -> str:
     raise NotSupported(
-        f"{call.prefix} rangeq() selects records of a table; use it in WHERE, joined by AND, OR "
-        "and NOT with conditions on columns of that table"
+        f"{call.prefix} rangeq() takes a column of a table in the FROM beside it, and times that "
+        "are the same for all records"
     )
 
 

@@ -25,6 +25,7 @@ from bitbrook.query.sql.plan.failing import UNPLACED, place_of_failure, place_of
 from bitbrook.query.sql.plan.pushdown import push_down, tie_breakers
 from bitbrook.query.sql.plan.reducing import reduce_joins
 from bitbrook.query.sql.plan.simplify import narrow_scans
+from bitbrook.query.sql.plan.timed import TimedColumns
 from bitbrook.query.sql.record_sets import intersection
 from bitbrook.query.sql.render import Renderer, table_of
 from bitbrook.query.sql.tree import (
@@ -191,6 +192,7 @@ class Extraction:
         self._execution = execution
         self._root = root
         self._filters: dict[int, list[Selecting]] = {}
+        self._timed = TimedColumns()
         self._pages: dict[int, tuple[Order | None, int | None, int]] = {}
 
     def materialise(self, query: Query) -> str | None:
@@ -210,6 +212,7 @@ class Extraction:
         """Move a SELECT's conditions, order and limit into its scans as far as they go."""
         push_down(select, self._execution, self._filters)
         reduce_joins(select, self._execution, self._filters)
+        self._timed.replace_calls(select)
         # Columns that only moved conditions named need not be extracted.
         narrow_scans(self._root)
         page = projection.pushed_page(select)
@@ -235,4 +238,6 @@ class Extraction:
             limit,
             offset,
         )
-        self.tables[table_of(source)] = self._execution.extract(source, question)
+        records = self._execution.extract(source, question)
+        records = self._timed.added(records, source, question.filter, self._execution)
+        self.tables[table_of(source)] = records

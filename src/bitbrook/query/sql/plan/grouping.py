@@ -8,10 +8,9 @@ columns are taken as they are, DuckDB evaluates anything else.
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bitbrook.query.sql.plan.columns import settled
-from bitbrook.query.sql.plan.measures import KeySource, Lacking, grouped, ungrouped
+from bitbrook.query.sql.plan.measures import KeySource, Lacking, Page, grouped, ungrouped
 from bitbrook.query.sql.tree import (
     Aggregate,
     Column,
@@ -22,6 +21,7 @@ from bitbrook.query.sql.tree import (
     Scan,
     Select,
     Subquery,
+    Window,
     walk,
     with_parts,
 )
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from bitbrook.query.sql.plan.execution import Execution
 
 GROUPS_RELATION = 0
-
-SORTED_SHARE = 8
-"""Of so many times the groups that are asked for, the first ones are chosen before the sort."""
 
 
 def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
@@ -59,26 +56,24 @@ def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
     selected = execution.selected(scan, select.where)
     if columns:
         sources = [KeySource(column) for column in columns]
-        records = grouped(sources, aggregates, scan, Lacking(selected, scan, execution))
+        lacking = Lacking(selected, scan, execution)
+        records = grouped(sources, aggregates, scan, lacking, page=_page_of(select, aggregates))
     else:
         records = ungrouped(aggregates, scan, selected, execution)
     return _answer_over(_over_groups(select, columns, aggregates, records), execution)
 
 
-def _leading(records: pa.Table, first_key: str, select: Select) -> pa.Table:
-    """Return the groups that may be on the asked page, by the first key of the order alone."""
-    if select.limit is None:
-        return records
-    count = select.offset + select.limit
-    column = records.column(first_key)
-    if column.null_count or not 0 < count < records.num_rows // SORTED_SHARE:
-        return records
-    is_descending = select.order[0].is_descending
-    direction = "descending" if is_descending else "ascending"
-    best = pc.select_k_unstable(column, count, sort_keys=[(first_key, direction)])
-    last = column[best[-1].as_py()]
-    compare = pc.greater_equal if is_descending else pc.less_equal
-    return records.filter(compare(column, last))
+def _page_of(select: Select, aggregates: list[Aggregate]) -> Page | None:
+    """Return the page that a SELECT asks for by an aggregate first, if that chooses its groups."""
+    if select.limit is None or not select.order or select.having or select.is_distinct:
+        return None
+    first, *_ = select.order
+    over = [output.expression for output in select.outputs]
+    has_windows = any(isinstance(part, Window) for each in over for part in walk(each))
+    if first.nulls_first or has_windows or first.expression not in aggregates:
+        return None
+    index = aggregates.index(first.expression)
+    return Page(index, select.offset + select.limit, is_descending=first.is_descending)
 
 
 def _over_groups(
@@ -132,7 +127,6 @@ def _answer_over(select: Select, execution: "Execution") -> pa.Table:
     assert isinstance(select.source, Rows), "made above"
     records = select.source.records
     if keys and records.num_rows > 1:
-        records = _leading(records, keys[0], select)
         directions = ["descending" if item.is_descending else "ascending" for item in select.order]
         records = records.sort_by(list(zip(keys, directions, strict=True)))
     records = records.slice(select.offset, select.limit)

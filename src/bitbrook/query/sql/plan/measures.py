@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bitbrook.algebra.expressions import All, HasValue, Not
 from bitbrook.algebra.expressions import Expression as Selecting
@@ -51,6 +52,9 @@ from bitbrook.schema.field_types import FieldSchema
 
 if TYPE_CHECKING:
     from bitbrook.query.sql.plan.execution import Execution
+
+PAGES_MIN = 8
+"""So many pages of groups there must be for one of them to be chosen beforehand."""
 
 _EXTREMES = frozenset({"MIN", "MAX"})
 _KNOWN = frozenset({"COUNT", "SUM", "AVG", "PERCENTILE", "VAR"}) | _EXTREMES
@@ -231,10 +235,25 @@ class KeySource:
     period: Period | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The groups that are asked for: so many by the value of one aggregate, and those equal."""
+
+    aggregate: int
+    count: int
+    is_descending: bool
+
+
 def grouped(
-    keys: list[KeySource], aggregates: list[Aggregate], scan: Scan, lacking: "Lacking"
+    keys: list[KeySource],
+    aggregates: list[Aggregate],
+    scan: Scan,
+    lacking: "Lacking",
+    page: Page | None = None,
 ) -> pa.Table:
     """Return a row a group: its keys as k0, k1..., the aggregates as a0, a1...
+
+    With a page groups that are surely not on it may be left out.
 
     Raises:
         NotBitmaps: bitmaps do not know one of the keys or aggregates.
@@ -259,6 +278,8 @@ def grouped(
         question = GroupRecords(tuple(group_keys), lacking.selected, tuple(measures))
         groups = lacking.execution.ask(scan.table, question, GroupsPartial)
     lacking.execution.budget.check_groups(len(groups.counts))
+    if page is not None:
+        groups = _on_page(groups, readers[page.aggregate](groups), page)
     columns = [
         of_keys(values, nulls, key.column.type)
         for key, values, nulls in zip(keys, groups.keys, groups.key_nulls, strict=True)
@@ -266,6 +287,22 @@ def grouped(
     names = [f"k{index}" for index in range(len(keys))]
     names += [f"a{index}" for index in range(len(aggregates))]
     return pa.Table.from_arrays([*columns, *(read(groups) for read in readers)], names)
+
+
+def _on_page(groups: GroupsPartial, column: pa.Array, page: Page) -> GroupsPartial:
+    """Return the groups that may be on a page; the rest is not worth turning into columns."""
+    if column.null_count or not 0 < page.count < len(column) // PAGES_MIN:
+        return groups
+    direction = "descending" if page.is_descending else "ascending"
+    best = pc.select_k_unstable(column, page.count, sort_keys=[("", direction)])
+    compare = pc.greater_equal if page.is_descending else pc.less_equal
+    kept = np.flatnonzero(compare(column, column[best[-1].as_py()]).to_numpy(zero_copy_only=False))
+    return GroupsPartial(
+        [keys[kept] for keys in groups.keys],
+        [nulls[kept] for nulls in groups.key_nulls],
+        groups.counts[kept],
+        [measure[kept] for measure in groups.measures],
+    )
 
 
 def _group_key(source: KeySource, scan: Scan) -> GroupKey:

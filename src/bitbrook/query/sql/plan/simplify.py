@@ -160,6 +160,11 @@ def _substitute(select: Select, relation: int, known: dict[str, Expression]) -> 
             return known[node.name]
         return with_parts(node, changed)
 
+    change_expressions(select, changed)
+
+
+def change_expressions(select: Select, changed: Callable[[Expression], Expression]) -> None:
+    """Change every expression of a SELECT, those in its joins too."""
     select.outputs = [Output(o.name, changed(o.expression)) for o in select.outputs]
     select.where = [changed(condition) for condition in select.where]
     select.groups = [changed(key) for key in select.groups]
