@@ -19,12 +19,12 @@ from benchmarks.records import ensure_files
 from benchmarks.report import Measured, Report, markdown
 from benchmarks.systems.base import Answer
 from benchmarks.worker import Worker
-from benchmarks.workloads import WORKLOADS, Workload, literals
+from benchmarks.workloads import COUNTRIES_ASKED, WORKLOADS, Workload, literals
 from bitbrook.clock import SYSTEM_CLOCK
 
 HERE = Path(__file__).parent
-TURNS = int(os.environ.get("TURNS", "7"))
-WARM_UP = 2
+TURNS = int(os.environ.get("TURNS", "9"))
+WARM_UP = COUNTRIES_ASKED
 SYSTEMS = os.environ.get("SYSTEMS", "bitbrook,duckdb,chdb").split(",")
 
 
