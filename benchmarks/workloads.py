@@ -1,4 +1,4 @@
-"""What is asked, with which literals, and what DESIGN owes for it. Literals differ every time."""
+"""What is asked, with which literals, and the speed aimed at. Literals differ every time."""
 
 from dataclasses import dataclass
 from typing import Any
