@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
-from bitbrook.bitmap.row_kernels import NO_ROW, moves_of_row, net_moves
-from bitbrook.bitmap.rows import POSITION_BITS, POSITION_MASK, Codes, Counts, Positions, Rows
+from bitbrook.bitmap.row_kernels import NO_ROW, POSITION_BITS, moves_of_row, net_moves
+from bitbrook.bitmap.rows import POSITION_MASK, Codes, Counts, Positions, Rows
 
 MOVES_MAX = 1 << 15
 """Moves that wait before a round begins. More would take less time each, and 12 bytes each."""

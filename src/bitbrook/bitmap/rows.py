@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from bitbrook.bitmap.row_kernels import POSITION_BITS
 from bitbrook.bitmap.thawed import LEDGER
 
 Codes = npt.NDArray[np.uint32]
@@ -27,7 +28,6 @@ Positions = npt.NDArray[np.uint32]
 Counts = npt.NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-POSITION_BITS = 20
 POSITION_MASK = (1 << POSITION_BITS) - 1
 LENGTH_BYTES = 8
 

@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bitbrook.engine.batch import ID_COLUMN, Batch, Operation, OperationKind
+from bitbrook.engine.columns import SHARD_BITS
 from bitbrook.engine.placement import partitions_of_shards, spread
 from bitbrook.schema.field_types import TableSchema
-
-SHARD_BITS = 20
 
 
 def split_batch(batch: Batch, schema: TableSchema) -> dict[int, Batch]:

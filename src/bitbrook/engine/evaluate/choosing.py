@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 from bitbrook.algebra.questions import ExtractRecords, Order, RecordIds
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.values import Values
+from bitbrook.engine.columns import SHARD_BITS
 from bitbrook.engine.evaluate.key_order import least_keys, sorted_by_key
 from bitbrook.engine.evaluate.ranges import words_between
-from bitbrook.engine.evaluate.reading import SHARD_BITS, Reading, present_in
+from bitbrook.engine.evaluate.reading import Reading, present_in
 from bitbrook.engine.evaluate.row_order import row_order
 from bitbrook.engine.evaluate.select import plan_selection
 from bitbrook.engine.evaluate.totals import values_of

@@ -26,7 +26,6 @@ from bitbrook.engine.partition import Partition
 from bitbrook.engine.shard import Shard
 from bitbrook.schema.field_types import FieldSchema, FieldType
 
-SHARD_BITS = 20
 BOOL_ROWS = 2
 ALL_TIMES = (None, None)
 

@@ -15,9 +15,10 @@ from bitbrook.algebra.partials import RecordIdsPartial, RecordsPartial
 from bitbrook.algebra.questions import ExtractRecords, RecordIds
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH
 from bitbrook.engine.batch import ID_COLUMN
+from bitbrook.engine.columns import SHARD_BITS
 from bitbrook.engine.evaluate.choosing import choose_records
 from bitbrook.engine.evaluate.members import members_of
-from bitbrook.engine.evaluate.reading import SHARD_BITS, Reading, rows_of
+from bitbrook.engine.evaluate.reading import Reading, rows_of
 from bitbrook.engine.evaluate.row_order import row_order
 from bitbrook.engine.evaluate.totals import values_of
 from bitbrook.engine.shard import Shard

@@ -36,10 +36,10 @@ from bitbrook.algebra.expressions import (
 )
 from bitbrook.bitmap.selection import NONE, Selection
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH
+from bitbrook.engine.columns import SHARD_BITS
 from bitbrook.engine.evaluate.ranges import select_range, select_values, stored_between
 from bitbrook.engine.evaluate.reading import (
     ALL_TIMES,
-    SHARD_BITS,
     Period,
     Reading,
     all_of,

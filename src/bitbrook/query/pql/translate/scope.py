@@ -15,6 +15,7 @@ from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import Expression, Records
 from bitbrook.algebra.partials import AnyPartial, RecordIdsPartial
 from bitbrook.algebra.questions import AnyQuestion, RecordIds
+from bitbrook.engine.columns import SHARD_BITS
 from bitbrook.errors import InvalidStatement, NotSupported, TableNotFound
 from bitbrook.query.database import Database
 from bitbrook.query.pql.lexer import StatementText
@@ -22,7 +23,6 @@ from bitbrook.schema.field_types import FieldSchema, TableSchema
 
 PartialT = TypeVar("PartialT", bound=AnyPartial)
 
-SHARD_BITS = 20
 EXISTENCE_FIELD = "_exists"
 
 
