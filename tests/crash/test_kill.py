@@ -70,8 +70,11 @@ def batches_found(directory: Path) -> set[int]:
             positions = np.array(shard.exists.to_array(), dtype=np.uint32)
             amounts, is_present = shard.fields[1].values.get(positions)
             codes, has_species = shard.fields[2].values.get(positions)
+            spots, has_spot = shard.fields[4].vectors.get(positions)
             assert is_present.all()
             assert has_species.all()
+            assert has_spot.all()
+            assert spots.tolist() == [[n, 0.5] for n in positions.tolist()], "another's vector"
             assert amounts.tolist() == positions.tolist(), "a record has another's amount"
             assert species.rows_at(codes).tolist() == [f"species {n % 50}" for n in amounts]
             tag_codes = tags.find_codes([f"tag {number}" for number in amounts.tolist()])

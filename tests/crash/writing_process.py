@@ -27,6 +27,7 @@ SCHEMA = TableSchema(
         FieldSchema("amount", FieldType.INT, id=1),
         FieldSchema("species", FieldType.MUTEX, id=2, is_keyed=True),
         FieldSchema("tags", FieldType.SET, id=3, is_keyed=True),
+        FieldSchema("spot", FieldType.VECTOR, id=4, dimensions=2),
     ),
     partition_count=2,
 )
@@ -42,6 +43,7 @@ def batch_of(number: int) -> Batch:
         "amount": pa.array([number] * count, pa.int64()),
         "species": pa.array([f"species {number % 50}"] * count),
         "tags": pa.array([[f"tag {number}", "tag"]] * count),
+        "spot": pa.array([[number, 0.5]] * count, pa.list_(pa.float32(), 2)),
     }
     return Batch([Operation(OperationKind.UPSERT, pa.RecordBatch.from_pydict(columns))])
 

@@ -5,6 +5,7 @@ each view by its name, the standard view's being empty. Answers are plain Python
 makes the same of a partial.
 """
 
+import math
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -22,11 +23,13 @@ from bitbrook.algebra.expressions import (
     InRange,
     Intersect,
     InValues,
+    Metric,
     Not,
     Nothing,
     Records,
     Shift,
     Union,
+    WithinDistance,
     Xor,
 )
 from bitbrook.algebra.partials import (
@@ -36,23 +39,27 @@ from bitbrook.algebra.partials import (
     RecordIdsPartial,
     RecordsPartial,
     RowCountsPartial,
+    TimesPartial,
     TotalsPartial,
     ValueCountsPartial,
 )
 from bitbrook.algebra.questions import (
+    AnyOrder,
     CountRecords,
+    DistanceOrder,
     ExtractRecords,
+    ExtractTimes,
     GroupRecords,
     Measure,
     MeasureKind,
     NumberTotals,
-    Order,
     Period,
     Question,
     RecordIds,
     RowCounts,
     ValueCounts,
 )
+from bitbrook.bitmap.views import view_names
 from bitbrook.schema.field_types import (
     INT64_MIN,
     UINT64_MAX,
@@ -91,6 +98,9 @@ class NaiveReader:
                 return {i for i, n in self.numbers(name) if within(n, low, high)}
             case InValues(name, values):
                 return {i for i, n in self.numbers(name) if n in values}
+            case WithinDistance(name, metric, vector, low, high):
+                far = {i: self.distance(i, name, metric, vector) for i in self.records}
+                return {i for i, d in far.items() if d is not None and within(d, low, high)}
             case HasValue(name):
                 return {i for i in self.records if self.values(i, name)}
             case InNumbers(low, high):
@@ -116,6 +126,23 @@ class NaiveReader:
     def numbers(self, name: str) -> list[tuple[Id, int]]:
         """Ids and stored numbers of the records that have one."""
         return [(i, r[name]) for i, r in self.records.items() if r.get(name) is not None]
+
+    def distance(self, id_: Id, name: str, metric: Metric, vector: tuple[float, ...]) -> int | None:
+        """How far a record's vector is from another, in billionths; None if that cannot be told."""
+        own = self.records.get(id_, {}).get(name)
+        if own is None:
+            return None
+        dot = math.fsum(a * b for a, b in zip(own, vector, strict=True))
+        if metric is Metric.DOT:
+            return billionths(dot)
+        if metric is Metric.EUCLIDEAN:
+            return billionths(
+                math.sqrt(sum((a - b) ** 2 for a, b in zip(own, vector, strict=True)))
+            )
+        sizes = [math.sqrt(sum(a * a for a in each)) for each in (own, vector)]
+        if 0 in sizes:
+            return None
+        return billionths(1 - min(1, max(-1, dot / (sizes[0] * sizes[1]))))
 
     def values(self, id_: Id, name: str) -> set[Any]:
         """What a record has in a field of any type."""
@@ -165,7 +192,19 @@ class NaiveReader:
                 return [
                     (i, *(self._shown(i, n) for n in names)) for i in self._page(question, chosen)
                 ]
+            case ExtractTimes(field=name):
+                return self._dated(name, chosen)
         raise AssertionError(question)
+
+    def _dated(self, name: str, chosen: set[Id]) -> list[tuple[Id, str, list[Any]]]:
+        """Record, finest view and rows of each pair of the first two."""
+        finest = {"Y": 4, "M": 6, "D": 8, "H": 10}[self.schema.field(name).quantum[-1]]
+        return sorted(
+            (i, view, sorted(rows))
+            for i in chosen
+            for view, rows in self.records.get(i, {}).get(name, {}).items()
+            if len(view) == finest and rows
+        )
 
     def _row_counts(self, question: RowCounts, chosen: set[Id]) -> Any:
         counts = Counter(
@@ -219,7 +258,12 @@ class NaiveReader:
         stop = None if question.limit is None else question.offset + question.limit
         return ordered[question.offset : stop]
 
-    def _ordered(self, ids: list[Id], order: Order) -> list[Id]:
+    def _ordered(self, ids: list[Id], order: AnyOrder) -> list[Id]:
+        if isinstance(order, DistanceOrder):
+            far = {i: self.distance(i, order.field, order.metric, order.vector) for i in ids}
+            near = [i for i in ids if far[i] is not None]
+            near.sort(key=lambda i: far[i] or 0, reverse=order.is_descending)
+            return near + ([i for i in ids if far[i] is None] if order.includes_null else [])
         valued = [i for i in ids if self.values(i, order.field)]
         # Stable also when it descends, so that ties stay in the order of their ids.
         valued.sort(key=lambda i: min(self.values(i, order.field)), reverse=order.is_descending)
@@ -231,6 +275,13 @@ class NaiveReader:
         if self.schema.field(name).is_single:
             return values[0] if values else None
         return values or None
+
+
+def billionths(distance: float) -> int:
+    """A distance in billionths, half away from zero; what 64 bits do not hold is all alike."""
+    scaled = abs(distance) * 1e9
+    whole = int(9.2e18) if scaled > 9.2e18 else math.floor(scaled + 0.5)
+    return whole if distance >= 0 else -whole
 
 
 def period_start(stored: int, period: Period, unit: TimeUnit) -> int:
@@ -313,6 +364,14 @@ def plain(question: Question, partial: AnyPartial, schema: TableSchema) -> Any:
             return plain_groups(partial)
         case RecordIdsPartial():
             return partial.ids.tolist()
+        case TimesPartial():
+            assert isinstance(question, ExtractTimes)
+            quantum = schema.field(question.field).quantum
+            columns = partial.records.to_pydict().values()
+            return sorted(
+                (id_, view_names(quantum, time_s)[-1], sorted(rows))
+                for id_, time_s, rows in zip(*columns, strict=True)
+            )
         case RecordsPartial():
             assert isinstance(question, ExtractRecords)
             return plain_records(question, partial, schema)
@@ -350,4 +409,6 @@ def stored_column(column: Any, field: FieldSchema) -> list[Any]:
     if field.type is FieldType.TIMESTAMP:
         assert str(column.type) == f"timestamp[{field.unit.value}]"
         return column.cast("int64").to_pylist()  # type: ignore[no-any-return]
+    if field.is_vector:
+        return [None if value is None else tuple(value) for value in column.to_pylist()]
     return column.to_pylist()  # type: ignore[no-any-return]

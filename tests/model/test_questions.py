@@ -29,6 +29,7 @@ from tests.model.test_table_writes import (
     _as_dict,
     _with_time_columns,
     batch_of,
+    coordinates,
     value_strategy,
 )
 
@@ -44,16 +45,20 @@ from bitbrook.algebra.expressions import (
     InRange,
     Intersect,
     InValues,
+    Metric,
     Not,
     Nothing,
     Records,
     Shift,
     Union,
+    WithinDistance,
     Xor,
 )
 from bitbrook.algebra.questions import (
     CountRecords,
+    DistanceOrder,
     ExtractRecords,
+    ExtractTimes,
     GroupKey,
     GroupRecords,
     Measure,
@@ -81,11 +86,16 @@ SCHEMA_FIELDS = tuple(
 ROW_FIELDS = [field.name for field in FIELDS if field.has_rows]
 KEYED_FIELDS = [field.name for field in FIELDS if field.is_keyed]
 NUMBER_FIELDS = [field.name for field in FIELDS if field.is_number]
-SINGLE_FIELDS = [field.name for field in FIELDS if field.is_single]
+VALUE_FIELDS = [field.name for field in FIELDS if field.has_values]
+TIME_FIELDS = [field.name for field in FIELDS if field.type is FieldType.TIME]
+VECTOR_FIELDS = [field.name for field in FIELDS if field.is_vector]
 ALL_FIELDS = [field.name for field in FIELDS]
+COUNTED_FIELDS = [field.name for field in FIELDS if not field.is_vector]
 PATTERNS = ["%", "", "r%", "%e%", "gr__n", "%ö%", "red"]
 
 numbers = st.sampled_from([0, 1, -1, 200, -40_000, INT64_MIN, INT64_MAX]) | st.integers(-300, 300)
+spots = st.tuples(coordinates, coordinates)
+billionths = st.sampled_from([-(10**9), 0, 10**9 // 2, 10**9, 2 * 10**9, 10**12])
 moments = st.none() | st.sampled_from([*TIMES, 1_690_000_000, 1_800_000_000])
 
 
@@ -126,6 +136,14 @@ def leaves(schema: TableSchema) -> st.SearchStrategy[Expression]:
             InValues, st.sampled_from(NUMBER_FIELDS), st.lists(numbers, max_size=12).map(tuple)
         ),
         st.builds(HasValue, st.sampled_from(ALL_FIELDS)),
+        st.builds(
+            WithinDistance,
+            st.sampled_from(VECTOR_FIELDS),
+            st.sampled_from(Metric),
+            spots,
+            st.none() | billionths,
+            st.none() | billionths,
+        ),
         st.builds(Records, ids.map(tuple)),
     )
 
@@ -171,20 +189,24 @@ def group_key(draw: st.DrawFn, name: str) -> GroupKey:
     return GroupKey(name, draw(st.none() | st.none() | chosen), draw(st.booleans()), period)
 
 
-measures = st.builds(
-    Measure,
-    st.sampled_from([MeasureKind.SUM, MeasureKind.SUM, MeasureKind.MIN, MeasureKind.MAX]),
-    st.sampled_from(NUMBER_FIELDS),
-) | st.builds(
-    Measure,
-    st.sampled_from([MeasureKind.COUNT_VALUES, MeasureKind.COUNT_DISTINCT]),
-    st.sampled_from(ALL_FIELDS),
+measures = (
+    st.builds(
+        Measure,
+        st.sampled_from([MeasureKind.SUM, MeasureKind.SUM, MeasureKind.MIN, MeasureKind.MAX]),
+        st.sampled_from(NUMBER_FIELDS),
+    )
+    | st.builds(
+        Measure,
+        st.sampled_from([MeasureKind.COUNT_VALUES, MeasureKind.COUNT_DISTINCT]),
+        st.sampled_from(COUNTED_FIELDS),
+    )
+    | st.builds(Measure, st.just(MeasureKind.COUNT_VALUES), st.sampled_from(VECTOR_FIELDS))
 )
 
 
 @st.composite
 def group_records(draw: st.DrawFn, filters: st.SearchStrategy[Expression]) -> GroupRecords:
-    names = draw(st.lists(st.sampled_from(ALL_FIELDS), min_size=1, max_size=3, unique=True))
+    names = draw(st.lists(st.sampled_from(COUNTED_FIELDS), min_size=1, max_size=3, unique=True))
     keys = tuple(draw(group_key(name)) for name in names)
     return GroupRecords(keys, draw(filters), draw(st.lists(measures, max_size=2).map(tuple)))
 
@@ -192,7 +214,10 @@ def group_records(draw: st.DrawFn, filters: st.SearchStrategy[Expression]) -> Gr
 def questions(schema: TableSchema) -> st.SearchStrategy[Question]:
     filters = expressions(schema)
     flags = st.booleans()
-    orders = st.none() | st.builds(Order, st.sampled_from(SINGLE_FIELDS), flags, flags)
+    distances = st.builds(
+        DistanceOrder, st.sampled_from(VECTOR_FIELDS), st.sampled_from(Metric), spots, flags, flags
+    )
+    orders = st.none() | st.builds(Order, st.sampled_from(VALUE_FIELDS), flags, flags) | distances
     page = (orders, st.none() | st.integers(0, 4), st.integers(0, 3))
     fields = st.lists(st.sampled_from(ALL_FIELDS), max_size=4, unique=True).map(tuple)
     return st.one_of(
@@ -204,6 +229,7 @@ def questions(schema: TableSchema) -> st.SearchStrategy[Question]:
         group_records(filters),
         st.builds(RecordIds, filters, *page),
         st.builds(ExtractRecords, fields, filters, *page),
+        st.builds(ExtractTimes, st.sampled_from(TIME_FIELDS), filters),
     )
 
 

@@ -53,6 +53,7 @@ FIELDS = (
     FieldSchema("seen", FieldType.TIMESTAMP),
     FieldSchema("visits", FieldType.TIME, is_keyed=True, quantum="YMD"),
     FieldSchema("pages", FieldType.TIME, quantum="MDH", has_standard_view=False),
+    FieldSchema("spot", FieldType.VECTOR, dimensions=2),
 )
 IDS = [0, 1, 2, 70_000, 2**20 - 1, 2**20, 3 * 2**20 + 5, 2**40 + 9, 2**64 - 1]
 KEYS = ["", "a", "b", "née", "a long record key", "0", "x" * 300]
@@ -61,6 +62,10 @@ ROW_IDS = [0, 1, 2, 300, 2**32, 2**64 - 1]
 TIMES = [0, 1_700_000_000, 1_700_003_600, 1_700_100_000, 1_735_689_600]
 
 Record = dict[str, Any]
+
+coordinates = st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0**127, 2.0**-140]) | st.floats(
+    -100, 100, width=32, allow_subnormal=False
+)
 
 
 class NaiveTable:
@@ -214,7 +219,14 @@ def contents_of(schema: TableSchema, partition: Partition) -> dict[int | str, Re
                 views[""] = rows_at_positions(field_shard.rows, dictionary)
             for view, rows in field_shard.views.items():
                 views[view] = rows_at_positions(rows, dictionary)
-            if field_shard.values is not None:
+            if field_shard.vectors is not None:
+                lines, is_present = field_shard.vectors.get(positions)
+                assert field_shard.vectors.present_bitmap() <= shard.exists
+                assert field_shard.vectors.count == is_present.sum()
+                for index in np.flatnonzero(is_present).tolist():
+                    record = records[id_at[int(positions[index])]]
+                    record[field.name] = tuple(lines[index].tolist())
+            elif field_shard.values is not None:
                 stored, is_present = field_shard.values.get(positions)
                 assert field_shard.values.present_bitmap() <= shard.exists
                 for position, number, present in zip(
@@ -282,6 +294,8 @@ def value_strategy(field: FieldSchema) -> st.SearchStrategy[Any]:
             return rows
         case FieldType.BOOL:
             return st.booleans()
+        case FieldType.VECTOR:
+            return st.tuples(coordinates, coordinates)
         case _:
             extremes = st.sampled_from([0, 1, -1, 200, -40_000, INT64_MIN, INT64_MAX])
             return extremes | st.integers(-300, 300)

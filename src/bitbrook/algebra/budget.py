@@ -11,12 +11,25 @@ from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.errors import Cancelled, LimitExceeded, TimedOut
 
 
+class WouldWait(Exception):
+    """A statement that may not wait would have to: nothing went wrong, let it run elsewhere.
+
+    `is_lasting`: it would have to at any time, not just now.
+    """
+
+    def __init__(self, *, is_lasting: bool = False) -> None:
+        super().__init__()
+        self.is_lasting = is_lasting
+
+
 @dataclass(slots=True)
 class Budget:
     """Deadline, memory and cancel flag of one statement.
 
     `deadline_s` is on the clock's monotonic scale; None never passes. `records_selected` is what
-    was spent: the most records that one question counted or read.
+    was spent: the most records that one question counted or read. `prompt_until_s`: of a statement
+    that keeps a thread from other work, until when it may, on the same scale as the deadline; it
+    must not wait for anything, and raises WouldWait instead.
     """
 
     deadline_s: float | None = None
@@ -27,22 +40,34 @@ class Budget:
     clock: Clock = SYSTEM_CLOCK
     cancelled: threading.Event = field(default_factory=threading.Event)
     records_selected: int = 0
+    prompt_until_s: float | None = None
 
     @classmethod
     def starting_now(cls, timeout_s: float = 60.0, *, clock: Clock = SYSTEM_CLOCK) -> "Budget":
         """Return a budget whose deadline is `timeout_s` from now."""
         return cls(deadline_s=clock.monotonic_s() + timeout_s, timeout_s=timeout_s, clock=clock)
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether the statement has its thread for itself."""
+        return self.prompt_until_s is None
+
     def check(self) -> None:
         """Return if work may go on.
 
         Raises:
+            WouldWait: it has to be prompt and was not.
             Cancelled: the caller went away or asked for an end.
             TimedOut: the deadline has passed.
         """
         if self.cancelled.is_set():
             raise Cancelled("the statement was cancelled")
-        if self.deadline_s is not None and self.clock.monotonic_s() > self.deadline_s:
+        if self.deadline_s is None and self.prompt_until_s is None:
+            return
+        now_s = self.clock.monotonic_s()
+        if self.prompt_until_s is not None and now_s > self.prompt_until_s:
+            raise WouldWait
+        if self.deadline_s is not None and now_s > self.deadline_s:
             raise TimedOut(
                 f"the statement ran longer than its {self.timeout_s:g} s; "
                 "narrow its filter or raise query_timeout_s"

@@ -5,6 +5,8 @@ cached, compared and sent to another process. Constants are already checked agai
 stored form; rows are row ids (int), row keys (str) or False/True for bool fields.
 """
 
+import enum
+
 import msgspec
 
 Row = int | str | bool
@@ -56,6 +58,27 @@ class InValues(Expression, frozen=True):
 
     field: str
     values: tuple[int, ...]
+
+
+class Metric(enum.StrEnum):
+    """How far apart two vectors are. A dot product is the larger the nearer they are."""
+
+    COSINE = "cosine"
+    EUCLIDEAN = "euclidean"
+    DOT = "dot"
+
+
+class WithinDistance(Expression, frozen=True):
+    """Records whose vector is so far from `vector`: in [low, high] billionths, None for no bound.
+
+    A record without a vector is at no distance, and neither is a vector of zeros by cosine.
+    """
+
+    field: str
+    metric: Metric
+    vector: tuple[float, ...]
+    low: int | None = None
+    high: int | None = None
 
 
 class HasValue(Expression, frozen=True):
@@ -128,6 +151,7 @@ AnyExpression = (
     | HasRowLike
     | InRange
     | InValues
+    | WithinDistance
     | HasValue
     | Records
     | InNumbers

@@ -89,13 +89,25 @@ class RecordsPartial:
 
     Types: set and time `list<uint64>` or `list<string>` (members ascending, null for none), mutex
     `uint64` or `string`, bool `bool`, int `int64`, decimal `decimal128(19, scale)`, timestamp
-    `timestamp(unit)` in UTC without a zone. Missing values are null. When the question had an order
+    `timestamp(unit)` in UTC without a zone, vector a fixed-size list of float32. Missing values are
+    null. When the question had an order
     `order_values` and `order_nulls` are as in RecordIdsPartial.
     """
 
     records: pa.Table
     order_values: npt.NDArray[np.int64] | Rows | None = None
     order_nulls: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(slots=True)
+class TimesPartial:
+    """An Arrow table: `_id` (uint64 or string), `time_s` (int64), `rows` (list of them).
+
+    Rows are uint64 or string. A record stands in it once for each period of the field's finest unit
+    in which it has rows. `time_s`: the Unix second in which the period begins.
+    """
+
+    records: pa.Table
 
 
 AnyPartial = (
@@ -106,4 +118,5 @@ AnyPartial = (
     | GroupsPartial
     | RecordIdsPartial
     | RecordsPartial
+    | TimesPartial
 )

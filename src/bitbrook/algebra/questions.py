@@ -8,7 +8,7 @@ import enum
 
 import msgspec
 
-from bitbrook.algebra.expressions import All, Expression, Row
+from bitbrook.algebra.expressions import All, Expression, Metric, Row
 
 
 class Question(msgspec.Struct, frozen=True, tag=True):
@@ -111,12 +111,28 @@ class GroupRecords(Question, frozen=True):
     measures: tuple[Measure, ...] = ()
 
 
-class Order(msgspec.Struct, frozen=True):
-    """Order by one single-valued field, ties by record id ascending."""
+class Order(msgspec.Struct, frozen=True, tag=True):
+    """Order by one single-valued field, not a vector's, ties by record id ascending."""
 
     field: str
     is_descending: bool = False
     includes_null: bool = False
+
+
+class DistanceOrder(msgspec.Struct, frozen=True, tag=True):
+    """Order by how far a vector field is from `vector`, in billionths, ties by record id ascending.
+
+    What is at no distance (see `WithinDistance`) counts as null.
+    """
+
+    field: str
+    metric: Metric
+    vector: tuple[float, ...]
+    is_descending: bool = False
+    includes_null: bool = False
+
+
+AnyOrder = Order | DistanceOrder
 
 
 class RecordIds(Question, frozen=True):
@@ -126,7 +142,7 @@ class RecordIds(Question, frozen=True):
     """
 
     filter: Expression = All()
-    order: Order | None = None
+    order: AnyOrder | None = None
     limit: int | None = None
     offset: int = 0
 
@@ -139,9 +155,16 @@ class ExtractRecords(Question, frozen=True):
 
     fields: tuple[str, ...]
     filter: Expression = All()
-    order: Order | None = None
+    order: AnyOrder | None = None
     limit: int | None = None
     offset: int = 0
+
+
+class ExtractTimes(Question, frozen=True):
+    """The selected records' rows of a time field with when they are of -> TimesPartial."""
+
+    field: str
+    filter: Expression = All()
 
 
 AnyQuestion = (
@@ -152,4 +175,5 @@ AnyQuestion = (
     | GroupRecords
     | RecordIds
     | ExtractRecords
+    | ExtractTimes
 )

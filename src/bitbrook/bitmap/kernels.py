@@ -14,7 +14,9 @@ from bitbrook.bitmap import (
     member_kernels,
     number_kernels,
     row_kernels,
+    row_words,
     value_kernels,
+    vector_kernels,
     word_kernels,
 )
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH, SHARD_WORDS, read_only
@@ -28,6 +30,7 @@ def warm() -> None:
     key_table.warm()
     value_kernels.warm()
     row_kernels.warm()
+    vector_kernels.warm()
     _warm_keys()
     _warm_words()
     _warm_numbers()
@@ -51,6 +54,7 @@ def _warm_words() -> None:
     word_kernels.words_from_portable(read_only(octets[:length]), words)
     word_kernels.positions_from_words(read_only(words), positions)
     word_kernels.keep_in_words(read_only(positions), read_only(words), positions)
+    row_words.count_common([[row_words.KeptWords(words, words.ctypes.data)]])
 
 
 def _warm_numbers() -> None:
@@ -58,18 +62,11 @@ def _warm_numbers() -> None:
     for kind in UNSIGNED_TYPES:
         numbers = np.zeros(64, dtype=kind)
         number_kernels.words_in_range(read_only(numbers), kind(0), kind(0), words)
+        arguments = (kind(0), kind(0), bool(words[0]), read_only(words))
+        number_kernels.sum_in_range(read_only(numbers), *arguments)
     for signed in SIGNED_TYPES:
         numbers = np.zeros(64, dtype=signed)
-        number_kernels.sum_in_words(read_only(numbers), read_only(words))
         number_kernels.extremes_in_words(read_only(numbers), read_only(words))
-        unsigned = np.dtype(f"u{numbers.itemsize}").type
-        number_kernels.sum_in_range(
-            read_only(numbers),
-            read_only(numbers.view(unsigned)),
-            unsigned(0),
-            unsigned(0),
-            read_only(words),
-        )
     number_kernels.halves_in_words(read_only(np.zeros(64, dtype=np.int64)), read_only(words))
 
 
@@ -105,4 +102,4 @@ def _warm_members() -> None:
         starts, members = np.zeros(SHARD_WIDTH + 1, dtype=np.int32), np.zeros(1, dtype=kind)
         member_kernels.turn_round(positions, bounds, codes, starts, members)
         arrays = (read_only(starts), read_only(members), positions)
-        member_kernels.count_members(*arrays, codes.copy())
+        member_kernels.count_members(*arrays, codes.astype(np.uint32))

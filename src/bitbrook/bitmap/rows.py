@@ -21,7 +21,9 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from bitbrook.bitmap.row_kernels import POSITION_BITS
+from bitbrook.bitmap.row_words import COUNT_MIN, KeptWords, RowWords
 from bitbrook.bitmap.thawed import LEDGER
+from bitbrook.bitmap.word_kernels import SHARD_WORDS, read_only, words_from_portable
 
 Codes = npt.NDArray[np.uint32]
 Positions = npt.NDArray[np.uint32]
@@ -75,6 +77,7 @@ class Rows:
         self._codes = np.empty(0, dtype=np.uint32)
         self._counts = np.empty(0, dtype=np.int64)
         self._bitmaps: list[BitMap | None] = []
+        self._words: RowWords | None = None
         self._ascending: npt.NDArray[np.int64] | None = None
         # The first slots are those of stored rows, whose bytes are [bounds[slot], bounds[slot+1]);
         # 1 where these are still what the row holds.
@@ -147,6 +150,27 @@ class Rows:
         if bitmap is None:
             bitmap = self._thaw(slot)
         return bitmap or None
+
+    def words(self, code: int) -> KeptWords | None:
+        """Return the words of a large row that is asked for again and again, else None.
+
+        They are lent as `row` lends a bitmap.
+        """
+        slot = self._slots.get(code)
+        if slot is None:
+            return None
+        kept = None if self._words is None else self._words.find(slot)
+        if kept is not None or self._counts[slot] < COUNT_MIN:
+            return kept
+        if self._words is None:
+            self._words = RowWords()
+        if not self._words.is_due(slot):
+            return None
+        bitmap = self._bitmaps[slot]
+        body = self._stored_bytes(slot) if bitmap is None else bitmap.serialize()
+        words = np.empty(SHARD_WORDS, dtype=np.uint64)
+        words_from_portable(read_only(np.frombuffer(body, dtype=np.uint8)), words)
+        return self._words.keep(slot, words)
 
     def codes(self) -> Codes:
         """Return the codes of the rows that have a position, ascending."""
@@ -248,6 +272,8 @@ class Rows:
 
     def _for_writing(self, slot: int) -> BitMap:
         """Return a row's bitmap, which is what the row holds from now on."""
+        if self._words is not None:
+            self._words.drop(slot)
         bitmap = self._bitmaps[slot]
         if slot >= len(self._is_clean) or not self._is_clean[slot]:
             assert bitmap is not None, "a row that was written to stays"

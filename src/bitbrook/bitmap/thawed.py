@@ -35,6 +35,11 @@ class Ledger:
         self._held: WeakKeyDictionary[Thawing, int] = WeakKeyDictionary()
         self._held_bytes = 0
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of thawed rows that are kept, about."""
+        return self._held_bytes
+
     def note(self, rows: Thawing, size_bytes: int) -> None:
         """Take note of a thawed row, and let others go if they have become too many."""
         self._held[rows] = self._held.get(rows, 0) + size_bytes

@@ -71,6 +71,16 @@ def views_for_range(
     return sorted(chosen)
 
 
+def finest_views(quantum: str, existing: Collection[str]) -> list[tuple[str, int]]:
+    """Return the existing views of the quantum's finest unit, by name, and when each starts.
+
+    That is a Unix second.
+    """
+    unit = quantum[-1]
+    names = sorted(name for name in existing if len(name) == DIGITS[unit])
+    return [(name, int(_start(name, unit).astype("M8[s]").astype(np.int64))) for name in names]
+
+
 def _period(time_s: int, unit: str) -> int:
     """Return the number of the period that holds the Unix second."""
     return int(np.int64(time_s).astype("M8[s]").astype(f"M8[{NUMPY_UNITS[unit]}]").astype(np.int64))

@@ -14,6 +14,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from bitbrook.bitmap.lanes import word_at
+
 Words = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.uint32]
 
@@ -140,6 +142,28 @@ def keep_in_words(positions, words, out):  # type: ignore[no-untyped-def]
     for position in positions:
         out[count] = position
         count += np.int64((words[position >> 6] >> np.uint64(position & 63)) & np.uint64(1))
+    return count
+
+
+@compiled
+def count_in_all(addresses, buffer):  # type: ignore[no-untyped-def]
+    """Return how many bits are set in all rows, one shard after the other.
+
+    `addresses`: uint64[shards, rows], where the words of each row in each shard begin; `buffer`:
+    uint64[64]. All in one call: the interpreter lock is let go once, however many shards there are.
+    """
+    count = np.int64(0)
+    for shard in range(addresses.shape[0]):
+        for start in range(0, SHARD_WORDS, len(buffer)):
+            first = addresses[shard, 0]
+            for i in range(len(buffer)):
+                buffer[i] = word_at(first, start + i)
+            for row in range(1, addresses.shape[1]):
+                address = addresses[shard, row]
+                for i in range(len(buffer)):
+                    buffer[i] &= word_at(address, start + i)
+            for i in range(len(buffer)):
+                count += popcount(buffer[i])
     return count
 
 

@@ -5,6 +5,7 @@ all of a table's partitions at one moment. Knows nothing of names, users or depl
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Self, cast
 
@@ -18,16 +19,19 @@ from bitbrook.bitmap.kernels import warm
 from bitbrook.compute.merge import merge_partials
 from bitbrook.compute.routing import split_batch
 from bitbrook.compute.shifts import without_shifts
-from bitbrook.engine.allocator import bound_arenas
+from bitbrook.engine.allocator import bound_arenas, give_back
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.statistics import TableStatistics
 from bitbrook.engine.table import Table, erase_table
 from bitbrook.engine.upkeep import UpkeepPolicy
-from bitbrook.engine.writer import Writer
-from bitbrook.errors import TableNotFound
+from bitbrook.engine.writer import WriteQueue, Writer
+from bitbrook.errors import Damaged, TableNotFound
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, Note
 from bitbrook.stores.snapshots import SnapshotStore
+from bitbrook.telemetry.logs import get_logger
+
+LOGGER = get_logger(__name__)
 
 
 class LocalCompute:
@@ -41,7 +45,11 @@ class LocalCompute:
         self._snapshots = snapshots
         self._writer = Writer(log, upkeep_policy=upkeep_policy)
         self._writer.upkeep.add(_Notes(log))
+        self._leftovers = _Leftovers()
+        self._writer.upkeep.add(self._leftovers)
+        self._writer.upkeep.add(_Mending(self._mend))
         self._tables: dict[str, Table] = {}
+        self._damaged: dict[str, Damaged] = {}
         self._lock = threading.Lock()
         warm()
 
@@ -62,6 +70,14 @@ class LocalCompute:
             assert schema.id not in self._tables, f"table {schema.id} is open already"
             self._tables[schema.id] = table
 
+    def open_stored_table(self, schema: TableSchema) -> None:
+        """Open a table; one that is not what was written refuses everything, and stops no other."""
+        try:
+            self.open_table(schema)
+        except Damaged as damage:
+            self._damaged[schema.id] = damage
+            LOGGER.error("a table cannot be opened", table=schema.name, reason=damage.message)  # noqa: TRY400
+
     def alter_table(self, schema: TableSchema) -> None:
         """Give an open table its new schema: added fields are empty, dropped ones are gone."""
         self._table(schema.id).alter(schema)
@@ -70,6 +86,7 @@ class LocalCompute:
         """Remove a table, its log and its snapshots; nothing happens if it is not open."""
         with self._lock:
             table = self._tables.pop(table_id, None)
+            self._damaged.pop(table_id, None)
         if table is not None:
             table.drop()
 
@@ -87,6 +104,7 @@ class LocalCompute:
             Overloaded: too much waits to be logged; nothing was applied.
         """
         table = self._table(table_id)
+        self._leftovers.batches += 1
         return table.submit(split_batch(batch, table.schema), note)
 
     def write(self, table_id: str, batch: Batch) -> list[int]:
@@ -111,6 +129,19 @@ class LocalCompute:
     def statistics(self, table_id: str) -> TableStatistics:
         """Return how many records and bytes a table holds, and each of its fields."""
         return self._table(table_id).statistics()
+
+    def unstored_bytes(self, table_id: str) -> int:
+        """Return how many bytes were logged of a table since its last checkpoint."""
+        return self._table(table_id).unstored_bytes
+
+    def write_queue(self) -> WriteQueue:
+        """Return what waits to be durable and visible."""
+        return self._writer.queue
+
+    def refusing_count(self) -> int:
+        """Return how many tables refuse everything."""
+        failed = [table for table in list(self._tables.values()) if table.failure is not None]
+        return len(failed) + len(self._damaged)
 
     def notes(self, scope: str, *, now_s: float) -> list[Note]:
         """Return the notes of a scope that came with batches and have not expired."""
@@ -137,9 +168,45 @@ class LocalCompute:
 
     def _table(self, table_id: str) -> Table:
         table = self._tables.get(table_id)
+        if table is None and table_id in self._damaged:
+            raise self._damaged[table_id]
         if table is None:
             raise TableNotFound(f"index not found: table {table_id!r} is not open here")
         return table
+
+    def _mend(self) -> None:
+        """Open anew the tables that could not apply a batch which is durable."""
+        for table_id, torn in list(self._tables.items()):
+            if not torn.is_torn:
+                continue
+            LOGGER.warning("a table is rebuilt from what is stored", table=torn.schema.name)
+            torn.abandon()
+            table = Table.open(
+                torn.schema, log=self._log, snapshots=self._snapshots, writer=self._writer
+            )
+            with self._lock:
+                is_there = self._tables.get(table_id) is torn
+                if is_there:
+                    self._tables[table_id] = table
+            if not is_there:
+                table.abandon()
+
+
+class _Mending:
+    """Tables that have failed without damage, for the upkeep: it has them opened anew."""
+
+    def __init__(self, mend: Callable[[], None]) -> None:
+        self._mend = mend
+
+    def needs_checkpoint(self, _policy: UpkeepPolicy) -> bool:
+        return True
+
+    def checkpoint(self) -> None:
+        """Nothing is written: what is stored is all that is needed."""
+        self._mend()
+
+    def expire_views(self, now_s: float) -> None:
+        """Nothing goes with time."""
 
 
 class _Notes:
@@ -156,3 +223,26 @@ class _Notes:
 
     def expire_views(self, now_s: float) -> None:
         self._log.forget_notes(expired_s=now_s)
+
+
+class _Leftovers:
+    """What batches leave of freed memory, for the upkeep: given back once no more of them come.
+
+    Not while they come, since whoever asks for memory waits meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self._seen = self._given_back = 0
+
+    def needs_checkpoint(self, _policy: UpkeepPolicy) -> bool:
+        has_rested, self._seen = self.batches == self._seen, self.batches
+        return has_rested and self._given_back != self.batches
+
+    def checkpoint(self) -> None:
+        """Nothing has to be written for it."""
+        self._given_back = self._seen
+        give_back()
+
+    def expire_views(self, now_s: float) -> None:
+        """Memory has no age."""

@@ -20,15 +20,16 @@ from bitbrook.algebra.partials import (
     RecordIdsPartial,
     RecordsPartial,
     RowCountsPartial,
+    TimesPartial,
     TotalsPartial,
     ValueCountsPartial,
 )
 from bitbrook.algebra.questions import (
+    AnyOrder,
     ExtractRecords,
     GroupRecords,
     Measure,
     MeasureKind,
-    Order,
     Question,
     RecordIds,
 )
@@ -57,6 +58,9 @@ def merge_partials(question: Question, partials: Sequence[AnyPartial]) -> AnyPar
         case RecordsPartial():
             records = cast("Sequence[RecordsPartial]", partials)
             return _merge_records(cast("ExtractRecords", question), records)
+        case TimesPartial():
+            dated = cast("Sequence[TimesPartial]", partials)
+            return TimesPartial(pa.concat_tables([p.records for p in dated]))
 
 
 def _add_totals(one: TotalsPartial, other: TotalsPartial) -> TotalsPartial:
@@ -146,7 +150,7 @@ def _in_order(
     ids: npt.NDArray[Any],
     values: npt.NDArray[Any] | None,
     nulls: npt.NDArray[np.bool_] | None,
-    order: Order | None,
+    order: AnyOrder | None,
 ) -> npt.NDArray[np.intp]:
     """Return the indices that sort by the order's value (nulls last), then by id."""
     by_id = np.argsort(ids, kind="stable")

@@ -10,6 +10,7 @@ Columns of an operation's RecordBatch, by name:
 - a set or time field: list<uint64>, or list<string> if keyed; a time field may go with a column
   `<field>@time` (int64 Unix seconds, nullable): the time of the record's rows.
 - a mutex field: uint64, or string if keyed. bool: bool. int, decimal, timestamp: int64 as stored.
+- a vector field: a fixed-size list of float32, all of them finite.
 
 Null leaves the field as it is. Of several values for one record in an operation the last one wins
 in single-valued fields; sets accumulate.
@@ -75,6 +76,8 @@ def column_type(field: FieldSchema) -> pa.DataType:
             return row
         case FieldType.BOOL:
             return pa.bool_()
+        case FieldType.VECTOR:
+            return pa.list_(pa.float32(), field.dimensions)
         case _:
             return pa.int64()
 

@@ -42,6 +42,17 @@ class SingleColumn:
 
 
 @dataclass(slots=True)
+class VectorColumn:
+    """At most one vector a record: lines of `vectors` (float32[m, length]).
+
+    `lines` says which record has which, as a column of single numbers.
+    """
+
+    lines: SingleColumn
+    vectors: npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
 class MembersColumn:
     """Any number of rows a record, of a set or time field, as pairs.
 
@@ -97,6 +108,19 @@ def translate_single(
     return SingleColumn(column.to_numpy(zero_copy_only=False), is_given)
 
 
+def translate_vectors(column: pa.FixedSizeListArray) -> VectorColumn:
+    """Return the column of a vector field as a matrix of the vectors that are given."""
+    is_given = None
+    if column.null_count:
+        is_given = column.is_valid().to_numpy(zero_copy_only=False)
+    vectors = column.flatten().to_numpy(zero_copy_only=False)
+    count = len(column) - column.null_count
+    # The given ones are numbered through; those between lead nowhere.
+    lines = np.arange(len(column)) if is_given is None else np.cumsum(is_given) - is_given
+    matrix = vectors.reshape(count, column.type.list_size)
+    return VectorColumn(SingleColumn(lines.astype(np.int64, copy=False), is_given), matrix)
+
+
 def translate_members(
     column: pa.ListArray,
     times: pa.Int64Array | None,
@@ -145,8 +169,11 @@ def check_columns(batch: Batch, schema: TableSchema) -> None:
                 continue
             assert field.has_rows or not is_clear_row, f"{name} has no rows to clear"
             assert column.type == column_type(field), f"{name} is {column.type}"
-            if not field.is_single:
+            if not field.has_values:
                 assert column.flatten().null_count == 0, f"{name} has nulls in its lists"
+            if field.is_vector:
+                vectors = column.flatten().to_numpy(zero_copy_only=False)
+                assert np.isfinite(vectors).all(), f"{name} has numbers that are not finite"
 
 
 def part_by_shard(

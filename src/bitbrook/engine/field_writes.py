@@ -42,6 +42,12 @@ def put_codes(field: FieldShard, positions: Positions, codes: Numbers) -> int:
     return len(moved)
 
 
+def put_vectors(field: FieldShard, positions: Positions, vectors: npt.NDArray[np.float32]) -> int:
+    """Store vectors (float32[n, length]) at distinct positions of a vector field."""
+    assert field.vectors is not None, "vector fields keep vectors"
+    return field.vectors.put(positions, vectors)
+
+
 def add_members(
     field: FieldShard,
     positions: Positions,
@@ -82,6 +88,12 @@ def clear_numbers(field: FieldShard, positions: Positions) -> int:
     return field.values.remove(positions)
 
 
+def clear_vectors(field: FieldShard, positions: Positions) -> int:
+    """Empty positions of a vector field."""
+    assert field.vectors is not None, "vector fields keep vectors"
+    return field.vectors.remove(positions)
+
+
 def clear_codes(field: FieldShard, positions: Positions, codes: Codes) -> int:
     """Empty those positions of a mutex or bool field that have the row given with them."""
     assert field.values is not None, "mutex and bool keep values"
@@ -97,6 +109,9 @@ def clear_members(field: FieldShard, positions: Positions, codes: Codes) -> int:
 
 def empty_records(field: FieldShard, positions: Positions) -> None:
     """Remove whatever a field of any type holds at these distinct positions."""
+    if field.vectors is not None:
+        field.vectors.remove(positions)
+        return
     if field.values is not None:
         _empty_singles(field, positions)
         return

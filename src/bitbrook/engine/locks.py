@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bitbrook.algebra.budget import WouldWait
+
 
 class ReadWriteLock:
     """Many readers or one writer. Not reentrant."""
@@ -23,16 +25,27 @@ class ReadWriteLock:
         self._writes_done = 0
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Hold the lock together with other readers."""
-        with self._changed:
-            if self._is_writing or self._waiting_writers:
+    def reading(self, *, may_wait: bool = True) -> Iterator[None]:
+        """Hold the lock together with other readers.
+
+        Raises:
+            WouldWait: only if it may not wait: a writer has the lock, or is about to.
+        """
+        # Whoever holds the inner lock does so for microseconds, but may have lost its turn to run.
+        if not self._changed.acquire(blocking=may_wait):
+            raise WouldWait
+        try:
+            if not (self._is_writing or self._waiting_writers):
+                self._readers += 1
+            elif may_wait:
                 self._waiting_readers += 1
                 writes_done = self._writes_done
                 # The writer that leaves counts the waiting readers in, before it wakes them.
                 self._changed.wait_for(lambda: self._writes_done != writes_done)
             else:
-                self._readers += 1
+                raise WouldWait
+        finally:
+            self._changed.release()
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 """A shard as a block, part by part, each with the batches that it contains.
 
-The parts are the records that exist, and of each field its rows, its values and its views. They are
-taken one after another, each under the read lock of its own, so that a checkpoint never keeps a
+The parts are the records that exist, and of each field its rows, values, vectors and views. They
+are taken one after another, each under the read lock of its own, so that a checkpoint never keeps a
 write waiting for a whole shard; that is why every part names its own sequence. The two forms of a
 mutex or bool are taken together: they always agree. The many rows of a set are taken a few at a
 time, so that they contain batches of different moments; what a batch does to a bit of them does not
@@ -23,7 +23,8 @@ from pyroaring import BitMap
 from bitbrook.bitmap.mutex_rows import MutexRows
 from bitbrook.bitmap.rows import Rows, TakenRows, encode_rows
 from bitbrook.bitmap.values import Values
-from bitbrook.engine.field import ROWS, VALUES, FieldShard
+from bitbrook.bitmap.vectors import Vectors
+from bitbrook.engine.field import ROWS, VALUES, VECTORS, FieldShard
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.shard import EXISTS, Shard
 from bitbrook.engine.stored import Parts, Stored
@@ -45,6 +46,7 @@ class PartKind(enum.StrEnum):
     EXISTS = EXISTS
     ROWS = ROWS
     VALUES = VALUES
+    VECTORS = VECTORS
     VIEW = "view"
 
 
@@ -240,6 +242,8 @@ def _made_from(kind: PartKind, field: FieldSchema) -> Callable[[memoryview], Any
     """Return what makes a part of its bytes."""
     if kind is PartKind.VALUES:
         return Values.from_bytes
+    if kind is PartKind.VECTORS:
+        return Vectors.from_bytes
     is_mutex = kind is PartKind.ROWS and field.is_single
     return MutexRows.from_bytes if is_mutex else Rows.from_bytes
 

@@ -2,8 +2,8 @@
 
 A write holds the lock alone while all its parts are applied and a question shares it while all
 partitions are asked, so a batch is seen wholly or not at all, over all partitions. A table whose
-batch could not be applied, or whose log was taken over, refuses everything until a restart rebuilds
-it from what is stored: a torn batch is never shown and never checkpointed.
+batch could not be applied, or whose log was taken over, refuses everything until it is opened anew
+from what is stored: a torn batch is never shown and never checkpointed.
 """
 
 import threading
@@ -33,6 +33,7 @@ from bitbrook.errors import BitbrookError, Damaged, Stopping, TableNotFound
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, Note
 from bitbrook.stores.snapshots import SnapshotStore
+from bitbrook.telemetry.stages import count_apply, count_checkpoint
 
 
 class Table:
@@ -56,6 +57,7 @@ class Table:
         self._lock = ReadWriteLock()
         self._checkpointing = threading.Lock()
         self._failure: BitbrookError | None = None
+        self._is_torn = False
         self._is_closing = False
         self._unstored_bytes = sum(each.log_bytes for each in recovered)
         self._unstored_since_s = SYSTEM_CLOCK.monotonic_s()
@@ -82,6 +84,14 @@ class Table:
         """Why the table refuses everything, if it does."""
         return self._failure
 
+    @property
+    def is_torn(self) -> bool:
+        """Whether it refuses everything although what is stored is as it should be.
+
+        A batch could not be applied, for want of memory perhaps; opened anew, the table has it.
+        """
+        return self._is_torn
+
     def submit(self, parts: dict[int, Batch], note: Note | None = None) -> Future[list[int]]:
         """Return a future of how many values each operation changed, over all parts.
 
@@ -106,8 +116,12 @@ class Table:
         return self._writer.submit(Write(self, schema, encoded, note))
 
     def evaluate(self, question: Question, budget: Budget) -> list[AnyPartial]:
-        """Return each partition's answer, all of one moment."""
-        with self._reading():
+        """Return each partition's answer, all of one moment.
+
+        Raises:
+            WouldWait: a batch is being applied and the budget allows no waiting.
+        """
+        with self._reading(may_wait=budget.may_wait):
             return [evaluate(partition, question, budget) for partition in self._partitions]
 
     def alter(self, schema: TableSchema) -> None:
@@ -126,23 +140,31 @@ class Table:
 
     def apply(self, write: Write) -> list[int]:
         """Make a durable write visible (the writer's applier calls this)."""
+        started_s = SYSTEM_CLOCK.monotonic_s()
         with self._lock.writing():
             if self._failure is not None:
                 raise self._failure
             try:
                 changed = [self._apply_part(part, write.schema) for part in write.parts]
             except Exception as error:
+                self._is_torn = not isinstance(error, Damaged)
                 self._failure = _torn(self.schema, error)
                 raise self._failure from error
             if self._unstored_bytes == 0:
                 self._unstored_since_s = SYSTEM_CLOCK.monotonic_s()
             self._unstored_bytes += write.size_bytes
+        count_apply(SYSTEM_CLOCK.monotonic_s() - started_s)
         return [sum(counts) for counts in zip(*changed, strict=True)]
 
     def fail(self, reason: BitbrookError) -> None:
         """Refuse everything from now on."""
         with self._lock.writing():
             self._failure = self._failure or reason
+
+    @property
+    def unstored_bytes(self) -> int:
+        """Bytes logged since the last checkpoint."""
+        return self._unstored_bytes
 
     def needs_checkpoint(self, policy: UpkeepPolicy) -> bool:
         """Whether enough was logged since the last checkpoint, or long enough ago."""
@@ -158,12 +180,17 @@ class Table:
             Overloaded: the disk or the log refuses; nothing is lost.
             Damaged: what was not touched before is not what was written; the table refuses.
         """
+        started_s, outcome = SYSTEM_CLOCK.monotonic_s(), "success"
         try:
             with self._checkpointing:
                 self._checkpoint()
-        except Damaged as damage:
-            self.fail(damage)
+        except BitbrookError as error:
+            outcome = error.code
+            if isinstance(error, Damaged):
+                self.fail(error)
             raise
+        finally:
+            count_checkpoint(outcome, SYSTEM_CLOCK.monotonic_s() - started_s)
 
     def expire_views(self, now_s: float) -> None:
         """Drop the views of time fields whose time to live is over at `now_s` (Unix seconds)."""
@@ -185,6 +212,13 @@ class Table:
                 self.checkpoint()
         finally:
             self._leave()
+
+    def abandon(self) -> None:
+        """Take part in nothing any more, and leave what is stored as it is."""
+        self._is_closing = True
+        self._writer.flush(self)
+        self._writer.upkeep.remove(self)
+        self._leave()
 
     def drop(self) -> None:
         """Remove the table with its log and its snapshots."""
@@ -240,10 +274,10 @@ class Table:
         return self._partitions[part.number].apply(part.sequence, batch)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self, *, may_wait: bool = True) -> Iterator[None]:
         """Hold the read lock of a table that has not failed, and fail it if it proves damaged."""
         try:
-            with self._lock.reading():
+            with self._lock.reading(may_wait=may_wait):
                 if self._failure is not None:
                     raise self._failure
                 yield
@@ -257,8 +291,8 @@ def _torn(schema: TableSchema, error: Exception) -> Damaged:
     if isinstance(error, Damaged):
         return error
     return Damaged(
-        f"table {schema.name!r} could not apply a batch ({error!r}); it is closed until a restart "
-        "rebuilds it from its snapshots and log"
+        f"table {schema.name!r} could not apply a batch ({error!r}); it is closed until it is "
+        "rebuilt from its snapshots and log"
     )
 
 

@@ -21,9 +21,11 @@ from bitbrook.engine.columns import (
     MembersColumn,
     SingleColumn,
     UnknownRows,
+    VectorColumn,
     part_by_shard,
     translate_members,
     translate_single,
+    translate_vectors,
 )
 from bitbrook.engine.dictionary import RowDictionary
 from bitbrook.engine.field import FieldShard
@@ -70,6 +72,9 @@ class Upsert:
         for field, column in self._columns_of(records, creates_rows=True):
             if isinstance(column, SingleColumn):
                 changed += sum(self._put_single(field, part) for part in arranged.parts_of(column))
+            elif isinstance(column, VectorColumn):
+                parts = arranged.parts_of(column.lines)
+                changed += sum(self._put_vectors(field, part, column) for part in parts)
             else:
                 changed += self._add_members(field, column, numbers)
         return changed
@@ -81,6 +86,13 @@ class Upsert:
         if field.is_number:
             return field_writes.put_numbers(field_shard, part.positions, part.numbers)
         return field_writes.put_codes(field_shard, part.positions, part.numbers)
+
+    def _put_vectors(self, field: FieldSchema, part: ShardPart, column: VectorColumn) -> int:
+        field_shard = self.shards[part.shard_number].field_for_writing(field)
+        if self._contains_batch(field_shard):
+            return 0
+        vectors = column.vectors[part.numbers]
+        return field_writes.put_vectors(field_shard, part.positions, vectors)
 
     def _add_members(
         self,
@@ -110,7 +122,7 @@ class Upsert:
         shard_numbers = numbers >> np.uint64(SHARD_BITS)
         changed = 0
         for field, column in self._columns_of(records, creates_rows=False):
-            pairs = _pairs_of(column) if isinstance(column, SingleColumn) else column
+            pairs = column if isinstance(column, MembersColumn) else _pairs_of(column)
             for number, index in part_by_shard(shard_numbers[pairs.records]):
                 field_shard = self._field_to_empty(number, field)
                 if field_shard is None:
@@ -118,6 +130,8 @@ class Upsert:
                 cleared, codes = positions[pairs.records[index]], pairs.codes[index]
                 if field.is_number:
                     changed += field_writes.clear_numbers(field_shard, np.unique(cleared))
+                elif field.is_vector:
+                    changed += field_writes.clear_vectors(field_shard, cleared)
                 elif field.is_single:
                     changed += field_writes.clear_codes(field_shard, cleared, codes)
                 else:
@@ -155,6 +169,7 @@ class Upsert:
             if isinstance(column, MembersColumn):
                 codes = np.unique(column.codes)
             else:
+                assert isinstance(column, SingleColumn), "vectors are no rows"
                 given = slice(None) if column.is_given is None else column.is_given
                 codes = np.unique(column.numbers[given]).astype(np.uint32)
             for number in self.shards:
@@ -167,7 +182,7 @@ class Upsert:
 
     def _columns_of(
         self, records: pa.RecordBatch, *, creates_rows: bool
-    ) -> Iterator[tuple[FieldSchema, SingleColumn | MembersColumn]]:
+    ) -> Iterator[tuple[FieldSchema, SingleColumn | MembersColumn | VectorColumn]]:
         """Give each field that the records have a column of, and that column translated."""
         unknown: UnknownRows = "create" if creates_rows else "drop"
         names = set(records.schema.names)
@@ -175,6 +190,9 @@ class Upsert:
             if field.name not in names:
                 continue
             column = records.column(field.name)
+            if field.is_vector:
+                yield field, translate_vectors(column)
+                continue
             if field.is_single:
                 dictionary = self.dictionaries.get(field.id)
                 yield field, translate_single(field, column, dictionary, unknown)
@@ -221,8 +239,10 @@ class Upsert:
         return self.sequence <= field_shard.loaded_sequence
 
 
-def _pairs_of(column: SingleColumn) -> MembersColumn:
-    """Return the column as pairs of record and code; of a number field the codes mean nothing."""
+def _pairs_of(column: SingleColumn | VectorColumn) -> MembersColumn:
+    """Return the column as pairs of record and code; of numbers and vectors no code matters."""
+    if isinstance(column, VectorColumn):
+        column = column.lines
     if column.is_given is None:
         records = np.arange(len(column.numbers))
     else:

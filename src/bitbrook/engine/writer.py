@@ -14,16 +14,26 @@ import threading
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.upkeep import Upkeep, UpkeepPolicy
 from bitbrook.errors import BitbrookError, Fenced, OutcomeUnknown, Overloaded, Stopping
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, LogEntry, Note
+from bitbrook.telemetry.stages import count_append, count_append_refusal
 
 WAITING_BYTES_MAX = 256 << 20
 GROUP_BYTES_MAX = 32 << 20
+
+
+class WriteQueue(NamedTuple):
+    """What waits to be durable and visible, and how many bytes may."""
+
+    batches: int
+    size_bytes: int
+    bytes_max: int
 
 
 class WriteTarget(Protocol):
@@ -105,6 +115,13 @@ class Writer:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def queue(self) -> WriteQueue:
+        """What waits now."""
+        with self._changed:
+            batches = self._unanswered.total()
+            return WriteQueue(batches, self._unanswered_bytes, self._waiting_bytes_max)
+
     def register(self, partition: str, last_sequence: int) -> None:
         """Take note of a partition and of the last sequence in its log."""
         with self._changed:
@@ -178,7 +195,11 @@ class Writer:
         group = [write for write in group if not self._is_refused(write)]
         try:
             entries = self._number(group)
+            started_s = SYSTEM_CLOCK.monotonic_s()
             self._log.append(entries, [write.note for write in group if write.note is not None])
+            if group:
+                size_bytes = sum(write.size_bytes for write in group)
+                count_append(len(group), size_bytes, SYSTEM_CLOCK.monotonic_s() - started_s)
         except Fenced as error:
             targets = {id(write.target): write.target for write in group}
             if len(targets) > 1:
@@ -188,14 +209,17 @@ class Writer:
                     for target in targets.values()
                     for write in self._append([each for each in group if each.target is target])
                 ]
+            count_append_refusal(error.code)
             self._give_up(group, error)
             return []
         except Overloaded as error:
+            count_append_refusal(error.code)
             for write in group:
                 self._answer(write, error)
             return []
         except Exception as error:
             unknown = error if isinstance(error, OutcomeUnknown) else OutcomeUnknown(repr(error))
+            count_append_refusal(unknown.code)
             unknown.__cause__ = error if unknown is not error else error.__cause__
             self._give_up(group, unknown)
             return []

@@ -16,7 +16,7 @@ UINT64_MAX = 2**64 - 1
 
 
 class FieldType(enum.StrEnum):
-    """The seven kinds of field (FeatureBase's data model)."""
+    """The eight kinds of field (FeatureBase's data model)."""
 
     SET = "set"
     MUTEX = "mutex"
@@ -25,11 +25,12 @@ class FieldType(enum.StrEnum):
     INT = "int"
     DECIMAL = "decimal"
     TIMESTAMP = "timestamp"
+    VECTOR = "vector"
 
 
 ROW_TYPES = frozenset({FieldType.SET, FieldType.MUTEX, FieldType.TIME, FieldType.BOOL})
 NUMBER_TYPES = frozenset({FieldType.INT, FieldType.DECIMAL, FieldType.TIMESTAMP})
-SINGLE_TYPES = NUMBER_TYPES | {FieldType.MUTEX, FieldType.BOOL}
+SINGLE_TYPES = NUMBER_TYPES | {FieldType.MUTEX, FieldType.BOOL, FieldType.VECTOR}
 
 
 class TimeUnit(enum.StrEnum):
@@ -53,6 +54,7 @@ class FieldSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     a timestamp the `unit`s since the Unix epoch. `epoch` (in `unit`s since the Unix epoch) only
     gives numbers in statements and records their meaning; stored timestamps never depend on it.
     `length_max` bounds the characters of a row key that a statement writes; 0 is no bound.
+    `dimensions`: how many numbers (float32) each vector of a vector field has.
     """
 
     name: str
@@ -68,6 +70,7 @@ class FieldSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     ttl_s: int = 0
     has_standard_view: bool = True
     length_max: int = 0
+    dimensions: int = 0
 
     @property
     def has_rows(self) -> bool:
@@ -83,6 +86,16 @@ class FieldSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     def is_single(self) -> bool:
         """Whether a record has at most one value in this field."""
         return self.type in SINGLE_TYPES
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether records have a vector in this field."""
+        return self.type is FieldType.VECTOR
+
+    @property
+    def has_values(self) -> bool:
+        """Whether a record's one value is an integer by position: a stored number or a row code."""
+        return self.is_single and not self.is_vector
 
 
 class TableSchema(msgspec.Struct, frozen=True, omit_defaults=True):

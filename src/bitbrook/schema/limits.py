@@ -35,6 +35,9 @@ NAME_CHARACTERS_MAX = 230
 DECIMAL_SCALE_MAX = 18
 """Digits after the point of a decimal field; a stored decimal is a signed 64-bit integer."""
 
+VECTOR_DIMENSIONS_MAX = 4_096
+"""Numbers of one vector: 16 KiB a record."""
+
 TIME_MIN_S = -62_135_596_800
 """0001-01-01T00:00:00Z in Unix seconds: the earliest time a record may carry."""
 

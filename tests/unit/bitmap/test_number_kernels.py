@@ -54,8 +54,32 @@ def test_sums_and_extremes(kind: Any, length: int) -> None:
     if kind is np.int64:
         upper, lower = number_kernels.halves_in_words(*arguments)
         assert (int(upper) << 32) + int(lower) == sum(chosen)
-    else:
-        assert number_kernels.sum_in_words(*arguments) == sum(chosen)
     least, greatest = number_kernels.extremes_in_words(*arguments)
     assert least == min(chosen, default=2**63 - 1)
     assert greatest == max(chosen, default=-(2**63))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("kind", SIGNED)
+def test_sums_in_ranges(kind: Any, length: int) -> None:
+    """Of the numbers selected that lie in a range, which may be as wide as a sum of them allows."""
+    numbers, is_in, words = drawn(kind, length)
+    limits = np.iinfo(kind)
+    unsigned = np.dtype(f"u{numbers.dtype.itemsize}").type
+    widest = min(number_kernels.NARROW_SPAN_MAX - 1, limits.max)
+    ranges = [(limits.min, limits.min), (-3, 90), (0, widest), (limits.min, limits.min + widest)]
+    ranges += [(-widest - 1, limits.max), (limits.min, limits.max)]
+    for low, high in ranges:
+        if (high - low) * length >= 2**63:
+            continue
+        chosen = [int(n) - low for n in numbers[is_in & (numbers >= low) & (numbers <= high)]]
+        is_narrow = high - low < number_kernels.NARROW_SPAN_MAX
+        for as_if_narrow in {is_narrow, False}:
+            found = number_kernels.sum_in_range(
+                read_only(numbers.view(unsigned)),
+                unsigned(low & int(np.iinfo(unsigned).max)),
+                unsigned(high - low),
+                as_if_narrow,
+                read_only(words),
+            )
+            assert found == (sum(chosen), len(chosen))

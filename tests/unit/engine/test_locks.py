@@ -7,6 +7,9 @@ a crowd of them checks exclusion at full speed.
 import threading
 import time
 
+import pytest
+
+from bitbrook.algebra.budget import WouldWait
 from bitbrook.engine.locks import ReadWriteLock
 
 
@@ -124,3 +127,23 @@ def test_a_crowd_never_meets_a_writer() -> None:
         assert not thread.is_alive()
     assert not torn
     assert state[0] > 0
+
+
+def test_who_may_not_wait_shares_with_readers_and_gives_way_to_writers() -> None:
+    lock = ReadWriteLock()
+    reader = Holder(lock, "reading")
+    assert reader.gets_it()
+    with lock.reading(may_wait=False):
+        pass
+    writer = Holder(lock, "writing")
+    assert writer.waits()
+    with pytest.raises(WouldWait), lock.reading(may_wait=False):
+        pass
+    reader.let_go.set()
+    assert writer.gets_it()
+    with pytest.raises(WouldWait), lock.reading(may_wait=False):
+        pass
+    writer.let_go.set()
+    writer.join(10)
+    with lock.reading(may_wait=False):
+        pass

@@ -10,6 +10,7 @@ from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import (
     CountRecords,
     ExtractRecords,
+    ExtractTimes,
     GroupRecords,
     NumberTotals,
     Question,
@@ -18,6 +19,7 @@ from bitbrook.algebra.questions import (
     ValueCounts,
 )
 from bitbrook.engine.evaluate.counts import count_records, row_counts
+from bitbrook.engine.evaluate.dated import extract_times
 from bitbrook.engine.evaluate.groups import group_records
 from bitbrook.engine.evaluate.reading import Reading
 from bitbrook.engine.evaluate.records import extract_records, record_ids
@@ -51,5 +53,7 @@ def evaluate(partition: Partition, question: Question, budget: Budget) -> AnyPar
             return record_ids(question, reading)
         case ExtractRecords():
             return extract_records(question, reading)
+        case ExtractTimes():
+            return extract_times(question, reading)
         case _:
             raise AssertionError(f"no partition answers {type(question).__name__}")

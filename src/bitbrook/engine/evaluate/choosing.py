@@ -2,7 +2,8 @@
 
 Records are known here by number: the record id, or the position of the record key. No more is
 looked at than a page needs: by id, shards are read until it is full; by value or key, a record is
-only kept while it can still be among the first.
+only kept while it can still be among the first. The first keys of all are known, so that a page of
+a filter that selects many is found among them.
 
 A partition of several gives the first `offset + limit` records, since only the merged answer can
 tell which to leave out; the only partition of a table gives the page itself.
@@ -16,11 +17,25 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bitbrook.algebra.questions import ExtractRecords, Order, RecordIds
-from bitbrook.bitmap.selection import Selection
+from bitbrook.algebra.questions import (
+    AnyOrder,
+    DistanceOrder,
+    ExtractRecords,
+    Order,
+    RecordIds,
+)
+from bitbrook.bitmap.selection import NONE, Selection
 from bitbrook.bitmap.values import Values
+from bitbrook.bitmap.word_kernels import SHARD_WIDTH
 from bitbrook.engine.columns import SHARD_BITS
-from bitbrook.engine.evaluate.key_order import least_keys, sorted_by_key
+from bitbrook.engine.evaluate.distances import Target
+from bitbrook.engine.evaluate.key_order import (
+    HEAD_COUNT,
+    HEAD_PAYS_FROM,
+    first_keys,
+    least_keys,
+    sorted_by_key,
+)
 from bitbrook.engine.evaluate.ranges import words_between
 from bitbrook.engine.evaluate.reading import Reading, present_in
 from bitbrook.engine.evaluate.row_order import row_order
@@ -56,6 +71,8 @@ def choose_records(question: RecordIds | ExtractRecords, reading: Reading) -> Ch
     skipped = question.offset if reading.partition.schema.partition_count == 1 else 0
     if stop is not None and stop <= skipped:
         stop = skipped = 0
+    if isinstance(question.order, DistanceOrder):
+        return _by_distance(question, question.order, reading, stop).after(skipped)
     if question.order is not None:
         return _by_value(question, question.order, reading, stop).after(skipped)
     if reading.partition.keys is not None:
@@ -84,15 +101,34 @@ def _by_id(
 def _by_key(
     question: RecordIds | ExtractRecords, reading: Reading, keys: RecordKeys, stop: int | None
 ) -> Chosen:
+    selected = list(_selected(question, reading, stop))
+    if stop is None:
+        parts = [_numbers(shard, selection.positions()) for shard, selection in selected]
+        return Chosen(sorted_by_key(keys, _joined(parts)))
+    count = sum(len(each) for _, each in selected)
+    if count >= HEAD_PAYS_FROM and count * HEAD_COUNT >= 2 * stop * len(keys):
+        first = _selected_of(first_keys(keys), selected, stop)
+        if len(first) == stop:
+            return Chosen(first)
     numbers = np.zeros(0, dtype=np.uint64)
-    parts = []
-    for shard, selection in _selected(question, reading, stop):
-        selected = _numbers(shard, selection.positions())
-        if stop is None:
-            parts.append(selected)
-        else:
-            numbers = least_keys(keys, numbers, selected, stop)
-    return Chosen(sorted_by_key(keys, _joined([numbers, *parts])))
+    for shard, selection in selected:
+        reading.budget.check()
+        numbers = least_keys(keys, numbers, _numbers(shard, selection.positions()), stop)
+    return Chosen(sorted_by_key(keys, numbers))
+
+
+def _selected_of(
+    numbers: RecordNumbers, selected: "list[tuple[Shard, Selection]]", stop: int
+) -> RecordNumbers:
+    """Return the first of these records, in their order, that are selected: `stop` at most."""
+    is_selected = np.zeros(len(numbers), dtype=np.bool_)
+    shard_numbers = numbers >> np.uint64(SHARD_BITS)
+    positions = (numbers & np.uint64(SHARD_WIDTH - 1)).astype(np.uint32)
+    for shard, selection in selected:
+        places = np.flatnonzero(shard_numbers == shard.number)
+        asked = Selection.of_positions(positions[places], is_existing=False)
+        is_selected[places] = np.isin(positions[places], (selection & asked).positions())
+    return numbers[is_selected][:stop]
 
 
 def _selected(
@@ -131,6 +167,32 @@ def _by_value(
             best.add(shard, values, selection & present)
         if order.includes_null:
             without.append(_numbers(shard, (selection - present).positions()))
+    return _with_nulls(best, without, reading, stop)
+
+
+def _by_distance(
+    question: RecordIds | ExtractRecords, order: DistanceOrder, reading: Reading, stop: int | None
+) -> Chosen:
+    field = reading.field(order.field)
+    target = Target(field, order.metric, order.vector)
+    best = _Best(order, field, reading, stop)
+    without: list[RecordNumbers] = []
+    for shard, selection in _selected(question, reading, stop):
+        positions, distances = target.distances(shard, selection)
+        best.add_ranked(shard, positions, ~distances if order.is_descending else distances)
+        if order.includes_null:
+            without.append(_numbers(shard, (selection - _positioned(positions)).positions()))
+    return _with_nulls(best, without, reading, stop)
+
+
+def _positioned(positions: npt.NDArray[np.uint32]) -> Selection:
+    return Selection.of_positions(positions) if len(positions) else NONE
+
+
+def _with_nulls(
+    best: "_Best", without: list[RecordNumbers], reading: Reading, stop: int | None
+) -> Chosen:
+    """Return the best records and, after them, those without a value."""
     ranked, numbers = best.in_order()
     nulls = _in_id_order(_joined(without), reading.partition.keys)
     if stop is not None:
@@ -157,7 +219,7 @@ class _Best:
     """
 
     def __init__(
-        self, order: Order, field: FieldSchema, reading: Reading, stop: int | None
+        self, order: AnyOrder, field: FieldSchema, reading: Reading, stop: int | None
     ) -> None:
         self._order = order
         self._field = field
@@ -179,7 +241,21 @@ class _Best:
         ranked = stored if self._rows is None else self._rows.ranks[stored]
         if self._order.is_descending:
             ranked = ~ranked
-        numbers = _numbers(shard, positions)
+        self._take(ranked, _numbers(shard, positions))
+
+    def add_ranked(
+        self, shard: Shard, positions: npt.NDArray[np.uint32], ranked: npt.NDArray[np.int64]
+    ) -> None:
+        """Take records of a shard into account, in any order, whose ranks are known."""
+        if self._stop is not None and len(ranked) > self._stop:
+            is_near = ranked <= np.partition(ranked, self._stop - 1)[self._stop - 1]
+            positions, ranked = positions[is_near], ranked[is_near]
+        if not np.all(positions[1:] > positions[:-1]):
+            order = np.argsort(positions)
+            positions, ranked = positions[order], ranked[order]
+        self._take(ranked, _numbers(shard, positions))
+
+    def _take(self, ranked: npt.NDArray[np.int64], numbers: RecordNumbers) -> None:
         if self._stop is None:
             self._waiting.append((ranked, numbers))
             return

@@ -32,11 +32,8 @@ what reading a record's code from a vector costs."""
 def count_records(question: CountRecords, reading: Reading) -> CountPartial:
     """Return how many records are selected."""
     selector = plan_selection(question.filter, reading)
-    count = 0
-    for number in selector.shards:
-        reading.budget.check()
-        count += selector.count(reading.shard(number))
-    return CountPartial(count)
+    shards = map(reading.shard, selector.shards)
+    return CountPartial(selector.count_all(shards, reading.budget))
 
 
 def row_counts(question: RowCounts, reading: Reading) -> RowCountsPartial:
@@ -119,16 +116,16 @@ class _RowCounts:
             codes, is_present = values.get(selection.positions())
             self._add_codes(codes[is_present])
             return
-        wanted = self._wanted(rows)
-        if values is not None and _prefers_vector(len(wanted), selection):
+        rows_count = self._most_rows(rows)
+        if values is not None and _prefers_vector(rows_count, selection):
             self._add_vector(values, selection, shard)
             return
-        if isinstance(rows, Rows) and len(wanted) >= ROWS_MIN:
+        if isinstance(rows, Rows) and rows_count >= ROWS_MIN:
             counts = np.zeros(len(self.counts), dtype=np.int64)
             count_by_code(shard, rows, selection, counts)
             self._add_counts(counts)
             return
-        self._add_rows(rows, wanted, selection)
+        self._add_rows(rows, self._wanted(rows), selection)
 
     def _add_all(self, rows: AnyRows) -> None:
         if self._codes is not None:
@@ -137,6 +134,11 @@ class _RowCounts:
             return
         codes, counts = rows.counts()
         self.counts[codes] += counts
+
+    def _most_rows(self, rows: AnyRows) -> int:
+        """Return how many rows are to be counted at most, without looking at each."""
+        known = rows.slots_count if isinstance(rows, Rows) else len(rows.codes())
+        return known if self._codes is None else min(known, len(self._codes))
 
     def _wanted(self, rows: AnyRows) -> npt.NDArray[np.int64]:
         """Return the codes to be counted of those that the shard has."""

@@ -111,7 +111,9 @@ def count_by_code(
             return
         index = _keep(shard, rows, flat)
     positions = read_only(selection.positions())
-    count_members(read_only(index.starts), read_only(index.members), positions, counts)
+    found = np.zeros(len(counts), dtype=np.uint32)
+    count_members(read_only(index.starts), read_only(index.members), positions, found)
+    counts += found
 
 
 def flatten(rows: Rows) -> FlatRows:

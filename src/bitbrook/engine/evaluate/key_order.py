@@ -1,7 +1,12 @@
 """Record keys by their text, without making text of all of them.
 
-Keys compare by their UTF-8 bytes, which is the order of their characters.
+Keys compare by their UTF-8 bytes, which is the order of their characters. Since keys are only ever
+added, the first of them stay known: what comes later is compared with the last one of these.
 """
+
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +20,38 @@ from bitbrook.engine.keys import RecordKeys
 RecordNumbers = npt.NDArray[np.uint64]
 
 FIRST_BLOCK = 4096
+
+HEAD_COUNT: Final = 4096
+"""Keys of a partition that are known in their order, from the first on."""
+
+HEAD_PAYS_FROM: Final = 1 << 11
+"""Selected records from which on looking through the first keys is cheaper than sorting theirs, if
+twice as many of the first keys as are asked for may be expected among them."""
+
+KEYS_PER_STEP: Final = 1 << 20
+
+
+@dataclass(slots=True, frozen=True)
+class _Head:
+    """The first keys, ascending, of those with a position below `known_count`."""
+
+    known_count: int
+    numbers: RecordNumbers
+
+
+_heads: WeakKeyDictionary[RecordKeys, _Head] = WeakKeyDictionary()
+
+
+def first_keys(keys: RecordKeys) -> RecordNumbers:
+    """Return the records (uint64[]) with the first HEAD_COUNT keys, ascending, existing or not."""
+    head = _heads.get(keys) or _Head(0, np.zeros(0, dtype=np.uint64))
+    while head.known_count < len(keys):
+        stop = min(head.known_count + KEYS_PER_STEP, len(keys))
+        added = np.arange(head.known_count, stop, dtype=np.uint64)
+        # Whoever else is at it comes to the same; a head is replaced, never changed.
+        head = _Head(stop, least_keys(keys, head.numbers, added, HEAD_COUNT))
+        _heads[keys] = head
+    return head.numbers
 
 
 def sorted_by_key(keys: RecordKeys, numbers: RecordNumbers) -> RecordNumbers:

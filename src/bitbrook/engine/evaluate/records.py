@@ -14,7 +14,7 @@ import pyarrow as pa
 from bitbrook.algebra.partials import RecordIdsPartial, RecordsPartial
 from bitbrook.algebra.questions import ExtractRecords, RecordIds
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH
-from bitbrook.engine.batch import ID_COLUMN
+from bitbrook.engine.batch import ID_COLUMN, column_type
 from bitbrook.engine.columns import SHARD_BITS
 from bitbrook.engine.evaluate.choosing import choose_records
 from bitbrook.engine.evaluate.members import members_of
@@ -46,7 +46,7 @@ def extract_records(question: ExtractRecords, reading: Reading) -> RecordsPartia
     if order is not None:
         back = np.empty(len(order), dtype=np.int64)
         back[order] = np.arange(len(order))
-    columns = {ID_COLUMN: _id_array(chosen.numbers, reading)}
+    columns = {ID_COLUMN: id_array(chosen.numbers, reading)}
     for name in question.fields:
         reading.budget.check()
         column = _column(reading.field(name), runs, reading)
@@ -85,12 +85,15 @@ def _ids(
     return numbers if keys is None else keys.keys_at(numbers)
 
 
-def _id_array(numbers: RecordNumbers, reading: Reading) -> pa.Array:
+def id_array(numbers: RecordNumbers, reading: Reading) -> pa.Array:
+    """Return the ids or keys of records."""
     kind = pa.uint64() if reading.partition.keys is None else pa.string()
     return pa.array(_ids(numbers, reading), type=kind)
 
 
 def _column(field: FieldSchema, runs: list[_Run], reading: Reading) -> pa.Array:
+    if field.is_vector:
+        return _vector_column(field, runs)
     if not field.is_single:
         return _member_column(field, runs, reading)
     numbers, is_present = _stored(field, runs)
@@ -104,7 +107,7 @@ def _column(field: FieldSchema, runs: list[_Run], reading: Reading) -> pa.Array:
         case FieldType.BOOL:
             return pa.array(numbers.astype(np.bool_), mask=~is_present)
         case _:
-            return _rows_array(field, numbers, reading, is_present)
+            return rows_array(field, numbers, reading, is_present)
 
 
 def _stored(field: FieldSchema, runs: list[_Run]) -> tuple[npt.NDArray[np.int64], Presence]:
@@ -116,6 +119,20 @@ def _stored(field: FieldSchema, runs: list[_Run]) -> tuple[npt.NDArray[np.int64]
         if values is not None:
             numbers[run.places], is_present[run.places] = values.get(run.positions)
     return numbers, is_present
+
+
+def _vector_column(field: FieldSchema, runs: list[_Run]) -> pa.FixedSizeListArray:
+    """Return the vectors of all runs, null where there is none."""
+    count = sum(len(run.positions) for run in runs)
+    vectors = np.zeros((count, field.dimensions), dtype=np.float32)
+    is_present = np.zeros(count, dtype=np.bool_)
+    for run in runs:
+        field_shard = run.shard.fields.get(field.id)
+        if field_shard is not None and field_shard.vectors is not None:
+            vectors[run.places], is_present[run.places] = field_shard.vectors.get(run.positions)
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(vectors.reshape(-1)), type=column_type(field), mask=pa.array(~is_present)
+    )
 
 
 def _decimals(
@@ -133,7 +150,7 @@ def _decimals(
     )
 
 
-def _rows_array(
+def rows_array(
     field: FieldSchema,
     codes: npt.NDArray[np.int64],
     reading: Reading,
@@ -165,7 +182,7 @@ def _member_column(field: FieldSchema, runs: list[_Run], reading: Reading) -> pa
         )
         lengths[run.places] = members.counts
         parts.append(members.codes)
-    rows = _rows_array(field, np.concatenate(parts), reading)
+    rows = rows_array(field, np.concatenate(parts), reading)
     bounds = np.zeros(count + 1, dtype=np.int32)
     np.cumsum(lengths, out=bounds[1:])
     # A null bound makes the list that begins there null.

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap
 
+from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import (
     All,
     Difference,
@@ -32,11 +33,16 @@ from bitbrook.algebra.expressions import (
     Records,
     Shift,
     Union,
+    WithinDistance,
     Xor,
 )
+from bitbrook.bitmap.row_words import KeptWords, count_common
+from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import NONE, Selection
-from bitbrook.bitmap.word_kernels import SHARD_WIDTH
+from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Words
 from bitbrook.engine.columns import SHARD_BITS
+from bitbrook.engine.evaluate.distances import Target
+from bitbrook.engine.evaluate.positions import owned, positions_by_shard
 from bitbrook.engine.evaluate.ranges import select_range, select_values, stored_between
 from bitbrook.engine.evaluate.reading import (
     ALL_TIMES,
@@ -46,7 +52,6 @@ from bitbrook.engine.evaluate.reading import (
     present_in,
     rows_of,
 )
-from bitbrook.engine.placement import partitions_of_shards
 from bitbrook.engine.shard import Shard
 from bitbrook.schema.field_types import UINT64_MAX, FieldSchema
 
@@ -79,6 +84,14 @@ class Selector(ABC):
         """Return how many positions are selected in a shard."""
         return len(self.select(shard))
 
+    def count_all(self, shards: Iterable[Shard], budget: Budget) -> int:
+        """Return how many positions are selected in these shards together."""
+        count = 0
+        for shard in shards:
+            budget.check()
+            count += self.count(shard)
+        return count
+
 
 def plan_selection(expression: Expression, reading: Reading) -> Selector:
     """Return the selector of an expression.
@@ -106,8 +119,11 @@ def plan_selection(expression: Expression, reading: Reading) -> Selector:
             return _InValues(everywhere, reading.field(name), values)
         case HasValue(name):
             return _HasValue(everywhere, reading.field(name))
+        case WithinDistance(name, metric, vector, low, high):
+            target = Target(reading.field(name), metric, vector)
+            return _WithinDistance(everywhere, target, low, high)
         case Records(ids):
-            return _Records(_positions_by_shard(ids, reading))
+            return _Records(positions_by_shard(ids, reading))
         case InNumbers(low, high):
             return _InNumbers(everywhere, low, UINT64_MAX if high is None else high)
         case Not(operand):
@@ -159,6 +175,11 @@ class _HasRow(Selector):
         self._period = period
 
     def select(self, shard: Shard) -> Selection:
+        kept = self.words(shard)
+        return self.select_roaring(shard, None if kept is None else kept.words)
+
+    def select_roaring(self, shard: Shard, words: Words | None = None) -> Selection:
+        """Return the positions selected in a shard without asking for words of theirs."""
         field_shard = shard.fields.get(self._field_id)
         if len(self._codes) > UNITED_ROWS_MAX and field_shard is not None:
             values = field_shard.values
@@ -168,7 +189,14 @@ class _HasRow(Selector):
         found = [row for code in self._codes if (row := rows.row(code)) is not None]
         if not found:
             return NONE
-        return Selection.of_bitmap(found[0] if len(found) == 1 else BitMap.union(*found))
+        return Selection(found[0] if len(found) == 1 else BitMap.union(*found), words)
+
+    def words(self, shard: Shard) -> KeptWords | None:
+        """Return the words of what is selected in a shard if they are at hand."""
+        if len(self._codes) != 1:
+            return None
+        rows = rows_of(shard.fields.get(self._field_id), self._period)
+        return rows.words(self._codes[0]) if isinstance(rows, Rows) else None
 
 
 class _InRange(Selector):
@@ -219,9 +247,27 @@ class _HasValue(Selector):
             return NONE
         if field_shard.values is not None:
             return present_in(field_shard.values, shard)
+        if field_shard.vectors is not None:
+            return field_shard.vectors.present()
         rows = rows_of(field_shard)
         found = [row for code in rows.codes().tolist() if (row := rows.row(code)) is not None]
         return Selection.of_bitmap(BitMap.union(*found)) if found else NONE
+
+
+class _WithinDistance(Selector):
+    def __init__(
+        self, shards: ShardNumbers, target: Target, low: int | None, high: int | None
+    ) -> None:
+        self.shards = shards
+        self._target = target
+        self._low, self._high = low, high
+
+    def select(self, shard: Shard) -> Selection:
+        return self._target.within(shard, self._low, self._high)
+
+    def narrow(self, shard: Shard, selection: Selection) -> Selection:
+        # Only what is selected already is measured.
+        return self._target.within(shard, self._low, self._high, selection)
 
 
 class _Records(Selector):
@@ -257,7 +303,8 @@ class _Intersect(Selector):
         self.shards = reduce(and_, (operand.shards for operand in operands))
         # What is cheap to select and selects little comes first; a range is better narrowed.
         self._first, *self._others = sorted(operands, key=_eagerness)
-        self._has_rows_only = all(isinstance(operand, _HasRow) for operand in operands)
+        rows = [operand for operand in operands if isinstance(operand, _HasRow)]
+        self._rows = rows if len(rows) == len(operands) else []
 
     def select(self, shard: Shard) -> Selection:
         selection = self._first.select(shard)
@@ -274,11 +321,25 @@ class _Intersect(Selector):
             selection = operand.narrow(shard, selection)
         return selection
 
+    def count_all(self, shards: Iterable[Shard], budget: Budget) -> int:
+        if len(self._rows) < 2:
+            return super().count_all(shards, budget)
+        count = 0
+        at_hand = []
+        for shard in shards:
+            budget.check()
+            kept = [words for each in self._rows if (words := each.words(shard)) is not None]
+            if len(kept) == len(self._rows):
+                at_hand.append(kept)
+            else:
+                count += self.count(shard)
+        return count + count_common(at_hand)
+
     def count(self, shard: Shard) -> int:
         if not self._others:
             return self._first.count(shard)
-        if self._has_rows_only:
-            return _count_common([each.select(shard) for each in (self._first, *self._others)])
+        if self._rows:
+            return _count_common([each.select_roaring(shard) for each in self._rows])
         selection = self._first.select(shard)
         *between, last = self._others
         for operand in between:
@@ -351,7 +412,7 @@ class _Shift(Selector):
         reached = {
             number + self._shards_up + further for number in operand.shards for further in (0, 1)
         }
-        self.shards = _owned(
+        self.shards = owned(
             (number for number in reached if 0 <= number <= UINT64_MAX >> SHARD_BITS), reading
         )
 
@@ -368,31 +429,3 @@ class _Shift(Selector):
             return BitMap()
         selected = self._operand.select(self._reading.shard(number))
         return selected.bitmap.shift(up) & _WHOLE_SHARD
-
-
-def _positions_by_shard(
-    ids: Iterable[int | str], reading: Reading
-) -> dict[int, npt.NDArray[np.uint32]]:
-    """Return the positions of records by the number of their shard, in this partition's shards."""
-    partition = reading.partition
-    if partition.keys is None:
-        numbers = np.array(list(ids), dtype=np.uint64)
-    else:
-        found = partition.keys.find_positions(list(cast("Iterable[str]", ids)))
-        numbers = found[found >= 0].astype(np.uint64)
-    numbers.sort()
-    shard_numbers = numbers >> np.uint64(SHARD_BITS)
-    positions = (numbers & np.uint64(SHARD_WIDTH - 1)).astype(np.uint32)
-    distinct, starts = np.unique(shard_numbers, return_index=True)
-    parts = dict(zip(distinct.tolist(), np.split(positions, starts[1:]), strict=False))
-    return {number: parts[number] for number in _owned(parts, reading)}
-
-
-def _owned(shard_numbers: Iterable[int], reading: Reading) -> ShardNumbers:
-    """Return those of the shards that belong to the partition, written to or not."""
-    schema = reading.partition.schema
-    if schema.is_keyed or schema.partition_count == 1:
-        return frozenset(shard_numbers)
-    numbers = np.array(list(shard_numbers), dtype=np.uint64)
-    owners = partitions_of_shards(numbers, schema.partition_count)
-    return frozenset(numbers[owners == reading.partition.number].tolist())

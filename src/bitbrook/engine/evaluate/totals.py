@@ -15,10 +15,10 @@ from bitbrook.algebra.questions import NumberTotals, ValueCounts
 from bitbrook.bitmap.codes import Codes
 from bitbrook.bitmap.group_kernels import count_in_words, refine_groups
 from bitbrook.bitmap.number_kernels import (
+    NARROW_SPAN_MAX,
     extremes_in_words,
     halves_in_words,
     sum_in_range,
-    sum_in_words,
 )
 from bitbrook.bitmap.selection import Selection, count_words
 from bitbrook.bitmap.values import Values
@@ -102,10 +102,13 @@ class _Totals:
             numbers, is_present = values.get(selection.positions())
             is_in = is_present & (numbers >= bounds[0]) & (numbers <= bounds[1])
             self._add_numbers(numbers[is_in])
-        elif bounds != (values.low, values.high):
-            self._add_range(values, selected_words(selection, values, shard), *bounds)
-        else:
-            self._add_words(values, selected_words(selection, values, shard))
+            return
+        words = selected_words(selection, values, shard)
+        total, count = _total_between(values, words, *bounds)
+        self.partial.total += total if self._question.wants_sum else 0
+        self.partial.count += count
+        if self._question.wants_extremes and count:
+            self._add_extremes(values, words)
 
     def _add_numbers(self, numbers: npt.NDArray[np.int64]) -> None:
         if len(numbers) == 0:
@@ -119,41 +122,13 @@ class _Totals:
             self._meet_least(least, int(np.count_nonzero(numbers == least)))
             self._meet_greatest(greatest, int(np.count_nonzero(numbers == greatest)))
 
-    def _add_range(self, values: Values, words: Words, low: int, high: int) -> None:
-        if not self._question.wants_sum or max(-low, high) * values.count > INT64_MAX:
-            self._add_words(values, words & words_between(values, low, high))
-            return
-        unsigned = as_unsigned(values.numbers)
-        kind = unsigned.dtype.type
-        total, count = sum_in_range(
-            read_only(values.numbers),
-            unsigned,
-            wrapped(low, kind),
-            kind(high - low),
-            read_only(words),
-        )
-        self.partial.total += int(total)
-        self.partial.count += int(count)
-
-    def _add_words(self, values: Values, words: Words) -> None:
-        count = count_words(words)
-        if count == 0:
-            return
-        self.partial.count += count
-        numbers, words = read_only(values.numbers), read_only(words)
-        if self._question.wants_sum:
-            if max(-values.low, values.high) * count <= INT64_MAX:
-                self.partial.total += int(sum_in_words(numbers, words))
-            else:
-                upper, lower = halves_in_words(numbers, words)
-                self.partial.total += (int(upper) << 32) + int(lower)
-        if self._question.wants_extremes:
-            least, greatest = map(int, extremes_in_words(numbers, words))
-            if self.partial.least is None or least <= self.partial.least:
-                self._meet_least(least, count_words(words_between(values, least, least) & words))
-            if self.partial.greatest is None or greatest >= self.partial.greatest:
-                equal = words_between(values, greatest, greatest) & words
-                self._meet_greatest(greatest, count_words(equal))
+    def _add_extremes(self, values: Values, words: Words) -> None:
+        least, greatest = map(int, extremes_in_words(read_only(values.numbers), read_only(words)))
+        if self.partial.least is None or least <= self.partial.least:
+            self._meet_least(least, count_words(words_between(values, least, least) & words))
+        if self.partial.greatest is None or greatest >= self.partial.greatest:
+            equal = words_between(values, greatest, greatest) & words
+            self._meet_greatest(greatest, count_words(equal))
 
     def _meet_least(self, least: int, count: int) -> None:
         if self.partial.least is None or least < self.partial.least:
@@ -175,6 +150,27 @@ class _Totals:
             self._meet_least(other.partial.least, other.partial.least_count)
         if other.partial.greatest is not None:
             self._meet_greatest(other.partial.greatest, other.partial.greatest_count)
+
+
+def _total_between(values: Values, words: Words, low: int, high: int) -> tuple[int, int]:
+    """Return the sum of the selected values in [low, high], and how many they are."""
+    if low > high:
+        # Every value was removed again.
+        return 0, 0
+    if (high - low) * values.count > INT64_MAX:
+        words = words & words_between(values, low, high)
+        upper, lower = halves_in_words(read_only(values.numbers), read_only(words))
+        return (int(upper) << 32) + int(lower), count_words(words)
+    numbers = as_unsigned(values.numbers)
+    kind = numbers.dtype.type
+    above, count = sum_in_range(
+        numbers,
+        wrapped(low, kind),
+        kind(high - low),
+        high - low < NARROW_SPAN_MAX,
+        read_only(words),
+    )
+    return int(above) + low * int(count), int(count)
 
 
 def value_counts(question: ValueCounts, reading: Reading) -> ValueCountsPartial:

@@ -1,0 +1,91 @@
+"""The words of large rows, kept for as long as nobody writes to them.
+
+To count what large rows have in common takes as long as memory needs to give their words, if they
+are at hand; CRoaring makes a bitmap of the first two before it counts, and holds the interpreter's
+lock meanwhile. A row's words are made when it is asked for the second time since it was written to,
+so that rows which change with every batch do not pay for it. They may be let go at any time.
+
+Knows rows by their slot alone. Whoever writes to one says so.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from bitbrook.bitmap.thawed import Ledger
+from bitbrook.bitmap.word_kernels import Words, count_in_all
+
+COUNT_MIN: Final = 1 << 14
+"""Positions of a row from which on its words are worth their 128 KiB: four times what roaring takes
+for as many, and read in less time than that."""
+
+SHARE: Final = 32
+"""So small a part of the machine's memory may hold words of rows."""
+
+
+BUFFER_WORDS: Final = 64
+
+
+class KeptWords(NamedTuple):
+    """A row's words (uint64[16384]), which never change, and where in memory they begin."""
+
+    words: Words
+    address: int
+
+
+def count_common(shards: Sequence[Sequence[KeptWords]]) -> int:
+    """Return how many positions have all of several rows, added up over shards.
+
+    Each shard gives the words of as many rows.
+    """
+    if not shards:
+        return 0
+    addresses = np.array([[row.address for row in rows] for rows in shards], dtype=np.uint64)
+    return int(count_in_all(addresses, np.empty(BUFFER_WORDS, dtype=np.uint64)))
+
+
+class RowWords:
+    """Words by slot, of the rows of one field in one shard."""
+
+    __slots__ = ("__weakref__", "_asked", "_kept")
+
+    def __init__(self) -> None:
+        self._kept: dict[int, KeptWords] = {}
+        self._asked: set[int] = set()
+
+    def find(self, slot: int) -> KeptWords | None:
+        """Return the words of a row if they are kept."""
+        return self._kept.get(slot)
+
+    def is_due(self, slot: int) -> bool:
+        """Return whether the row was asked for before, since it was written to."""
+        was_asked = slot in self._asked
+        self._asked.add(slot)
+        return was_asked
+
+    def keep(self, slot: int, words: Words) -> KeptWords:
+        """Keep the words of a row, which nobody changes any more."""
+        kept = KeptWords(words, words.ctypes.data)
+        with LEDGER.lock:
+            self._kept[slot] = kept
+            LEDGER.note(self, words.nbytes)
+        return kept
+
+    def drop(self, slot: int) -> None:
+        """Let go of a row's words: it is about to be written to."""
+        self._asked.discard(slot)
+        if slot in self._kept:
+            with LEDGER.lock:
+                gone = self._kept.pop(slot, None)
+                if gone is not None:
+                    LEDGER.note(self, -gone.words.nbytes)
+
+    def refreeze(self) -> None:
+        """Let go of all words. The ledger calls it, which has locked."""
+        self._kept = {}
+
+
+LEDGER: Final = Ledger(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SHARE)
+"""Of the process's words, not of its thawed rows."""
