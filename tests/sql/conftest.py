@@ -16,6 +16,7 @@ from bitbrook.errors import BitbrookError
 from bitbrook.query.results.sql_json import encode_json
 from bitbrook.query.sql import run_sql
 from engine_database import EngineDatabase
+from generated_sql import Answers, twins
 from http_database import HttpDatabase, Refused
 
 
@@ -86,3 +87,9 @@ def exactly() -> Callable[[str | bytes], Any]:
         )
 
     return read
+
+
+@pytest.fixture(params=[1, 3])
+def answers(request: pytest.FixtureRequest, open_database: Callable[..., Any]) -> Answers:
+    """Gives the rows of a query from both databases."""
+    return twins(open_database(partition_count=request.param))

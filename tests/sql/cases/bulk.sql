@@ -56,7 +56,7 @@
 > bulk insert into t (_id, n) map ('_id' id, 'n' int) from x'' with format 'ORC' input 'STREAM'
 ! format 'ORC' cannot be written in a statement
 > bulk insert into t (_id, n) map (0 id, 1 int) from x'1,2' with format 'CSV' input 'PIPE'
-! input is INLINE, STREAM, URL or FILE, not 'PIPE'
+! input is INLINE, STREAM, UPLOAD, URL or FILE, not 'PIPE'
 > bulk insert into t (_id, n) map (0 id, 1 int) from x'1,2' with batchsize 0 format 'CSV' input 'INLINE'
 ! value '0' out of range
 > bulk insert into t (_id, tags) map (0 id, 1 stringset) transform (@0 + 200, @1) from x'1,' with format 'CSV' input 'INLINE' csv_empty_string_as_null null_as_empty_set

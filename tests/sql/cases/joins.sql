@@ -43,12 +43,12 @@
 
 -- The key of the one user goes to the bitmaps of the orders.
 > explain select o.total from users u join orders o on u._id = o.user_id where u.name = 'ann'
-[1, "bitmaps", "users: CountRecords(filter=HasRow(field='name', rows=('ann')))", 1]
-[2, "bitmaps", "orders: CountRecords()", 1]
-[3, "bitmaps", "users: ExtractRecords(fields=(), filter=HasRow(field='name', rows=('ann')))", 1]
-[4, "bitmaps", "users: ExtractRecords(fields=(), filter=HasRow(field='name', rows=('ann')))", 1]
-[5, "bitmaps", "orders: ExtractRecords(fields=('user_id', 'total'), filter=InValues(field='user_id', values=(1)))", 2]
-[6, "duckdb", "select", 2]
+[1, "bitmaps", "users: CountRecords(filter=HasRow(field='name', rows=('ann')))", 1, 1, 1]
+[2, "bitmaps", "orders: CountRecords()", 4, 4, 1]
+[3, "bitmaps", "users: ExtractRecords(fields=(), filter=HasRow(field='name', rows=('ann')))", 1, 1, 1]
+[4, "bitmaps", "users: ExtractRecords(fields=(), filter=HasRow(field='name', rows=('ann')))", 1, 1, 1]
+[5, "bitmaps", "orders: ExtractRecords(fields=('user_id', 'total'), filter=InValues(field='user_id', values=(1)))", 1, 2, 2]
+[6, "duckdb", "select", 3, 3, 2]
 
 -- Subqueries.
 > select name from users where _id in (select user_id from orders where total > 6) order by name
@@ -153,5 +153,6 @@
 ! column '_id' is ambiguous
 > select name from users u join orders o on u._id
 ! boolean expression expected
-> select name from users natural join orders
-! is not supported
+> select name from users natural join orders where total > 6
+["ann"]
+["cid"]

@@ -40,3 +40,32 @@
 ["b", 10]
 > select count(distinct _id), max(s) from k
 [3, "y"]
+
+-- Ranges and patterns of keys: the keys are gone through, of the rest only what passes is read.
++ create table r (_id string, n int, s string)
++ insert into r values ('b', 1, 'x'), ('a', 2, 'x'), ('it''s', 3, 'y'), ('ä', null, null), ('bb', 5, 'z'), ('bc', 6, 'z')
+> select _id, n from r where _id between 'b' and 'bb'
+["b", 1]
+["bb", 5]
+> select n from r where _id >= 'b' and _id < 'c' and s = 'z'
+[5]
+[6]
+> select n from r where _id not like 'b%' and not _id > 'b'
+[2]
+> select n from r where 'bc' <= _id order by n
+[3]
+[6]
+[null]
+> select n, s from r where _id like 'b\%'
+> select count(*) from r where _id > 'bb'
+[3]
+> explain select n from r where _id >= 'b' and _id < 'c' and n > 1
+[1, "bitmaps", "r: CountRecords()", 6, 6, 1]
+[2, "bitmaps", "r: RecordIds()", 6, 6, 6]
+[3, "bitmaps", "r: CountRecords(filter=Intersect(operands=(InRange(field='n', low=2), Intersect(operands=(All(), Records(ids=('b', 'bb', 'bc')))))))", 2, 2, 1]
+[4, "bitmaps", "r: ExtractRecords(fields=('n'), filter=Intersect(operands=(InRange(field='n', low=2), Intersect(operands=(All(), Records(ids=('b', 'bb', 'bc')))))))", 2, 2, 2]
+> delete from r where _id like 'b%'
+> select _id from r
+["a"]
+["it's"]
+["ä"]

@@ -31,3 +31,14 @@
 ! [1:19]
 > select k, max(big) * max(n) from t group by k order by k desc
 ! [1:11]
+> select k, 1 + sum(big) over (order by n) from t
+! [1:15] a value of an expression is out of range
+> select list_transform(list_value(n), x -> x + 9223372036854775807) from t
+! [1:8] a value of an expression is out of range
+> select _id, sqrt(n - 3), isnan(sqrt(n - 3)), isinf(ln(n - 1)) from t
+[1, null, true, true]
+[2, null, true, false]
+> select regexp_matches(s, '(') from t
+! [1:8] an expression cannot be evaluated with these values
+> pivot t on s in ('a') using sum(big) group by n > 5
+[false, 9223372036854775807]

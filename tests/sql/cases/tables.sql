@@ -57,8 +57,6 @@
 ! value '19' out of range
 > create table t (_id id, a int min 5 max 4)
 ! min of column 'a' is above its max
-> create table t (_id id, a vector(3))
-! type 'vector' is not supported
 > create table 1t (_id id, a int)
 ! a table name expected
 > create table t (_id id, a int

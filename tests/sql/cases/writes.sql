@@ -131,3 +131,49 @@
 ! table or view 'nope' not found
 > delete from t where n = 'x'
 ! types 'int' and 'string' are not equatable
+
+-- A literal is what it means in its column, also in a SELECT and in SET; what is computed is not.
++ create table lit (_id id, at timestamp timeunit 's' epoch '2020-01-01', e vector(2), s string, n int)
+> insert into lit (_id, at, e) select 1, '2023-01-01', [1, 2]
+> insert into lit (_id, at) select 2, 60
+> insert into lit (_id, e) select 3, [1.5, 2]
+> insert into lit (_id, s, n) values (4, '2023-01-01', 5)
+> update lit set at = 61 where _id = 4
+> update lit set e = [3, 4] where _id = 4
+> select _id, at, e from lit
+[1, "2023-01-01T00:00:00Z", [1, 2]]
+[2, "2020-01-01T00:01:00Z", null]
+[3, null, [1.5, 2]]
+[4, "2020-01-01T00:01:01Z", [3, 4]]
+> insert into lit (_id, at) select 5, s from lit where _id = 4
+! [1:37] an expression of type 'string' cannot be assigned to type 'timestamp'
+> insert into lit (_id, at) select 5, n from lit where _id = 4
+! an expression of type 'int' cannot be assigned to type 'timestamp'
+> insert into lit (_id, at) select 5, 'x'
+! [1:37] unable to convert 'x' to type 'timestamp'
+> insert into lit (_id, at) select 1, '2023-01-01' union select 2, '2023-01-01'
+! an expression of type 'string' cannot be assigned to type 'timestamp'
+> update lit set _id = 7
+! column '_id' cannot be changed
+
+-- The ends of 64 bits.
++ create table ends (_id id, d decimal(2) min -92233720368547758.08, n int, f decimal(18))
+> insert into ends values (1, -92233720368547758.08, -9223372036854775808, -9.223372036854775808), (2, 92233720368547758.07, 9223372036854775807, 9.223372036854775807)
+> select d, n, f from ends
+[-92233720368547758.08, -9223372036854775808, -9.223372036854775808]
+[92233720368547758.07, 9223372036854775807, 9.223372036854775807]
+> select _id from ends where d = -92233720368547758.08 and d < -92233720368547758.07
+[1]
+> select -92233720368547758.08, cast(-92233720368547758.08 as string)
+[-92233720368547758.08, "-92233720368547758.08"]
+> insert into ends (_id, d) values (3, -92233720368547758.09)
+! value '-92233720368547758.09' out of range
+> insert into ends (_id, d) values (3, 92233720368547758.08)
+! value '92233720368547758.08' out of range
+
+-- A cast to varchar(n) cuts, an assignment does not.
+> select cast('abcdef' as varchar(3)), cast(12345 as varchar(2)), cast(null as varchar(3)), cast('größer' as varchar(3))
+: varchar(3), varchar(2), varchar(3), varchar(3)
+["abc", "12", null, "grö"]
+> select cast('a' as varchar(0))
+! value '0' out of range

@@ -1,12 +1,14 @@
 """Running a PQL statement: its calls in order, reads through questions, writes through batches."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from bitbrook.algebra.budget import Budget
-from bitbrook.errors import LimitExceeded, NotSupported
+from bitbrook.errors import InvalidStatement, LimitExceeded, NotSupported
 from bitbrook.query.database import Database
 from bitbrook.query.pql.lexer import StatementText
 from bitbrook.query.pql.parser import parse_pql
+from bitbrook.query.pql.templates import TEMPLATES
 from bitbrook.query.pql.translate.answers import ANSWERS, answer_call
 from bitbrook.query.pql.translate.row_calls import ROW_CALLS
 from bitbrook.query.pql.translate.scope import Scope, find_table
@@ -40,11 +42,32 @@ def run_pql(
         LimitExceeded, TimedOut, Cancelled: the budget is spent.
     """
     statement_text = StatementText(text)
-    statement = parse_pql(statement_text)
+    statement, is_exact = TEMPLATES.parse(statement_text)
+    source = _Source(statement_text, database, budget, default_table)
+    try:
+        return _run(statement, source)
+    except InvalidStatement:
+        if is_exact:
+            raise
+    # It only reads, and its places are those of another one: the mistake is to be found in its own.
+    return _run(parse_pql(statement_text), source)
+
+
+class _Source(NamedTuple):
+    """A statement's text, and what it runs against."""
+
+    text: StatementText
+    database: Database
+    budget: Budget
+    default_table: str | None
+
+
+def _run(statement: Statement, source: _Source) -> bytes:
+    text, database, budget, default_table = source
     for call in statement.calls:
-        _check_names(call, statement_text)
-    table = find_table(database, _table_name(statement, statement_text, default_table))
-    return pql_json.results(_answers(statement, Scope(statement_text, database, budget, table)))
+        _check_names(call, text)
+    table = find_table(database, _table_name(statement, text, default_table))
+    return pql_json.results(_answers(statement, Scope(text, database, budget, table)))
 
 
 def _answers(statement: Statement, scope: Scope) -> list[bytes]:

@@ -28,11 +28,34 @@ def of_column(column: pa.Array) -> Text:
     if pa.types.is_timestamp(kind):
         unit = TimeUnit(kind.unit)
         return of_times(column.cast(pa.int64()).fill_null(0).to_numpy(), unit, is_null(column))
-    if pa.types.is_list(kind):
+    if is_list(kind):
         return of_lists(column)
+    if pa.types.is_struct(kind):
+        return of_structs(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return of_strings(column)
+    if pa.types.is_float64(kind):
+        # JSON has no word for what is no finite number.
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
     return of_plain(column)
+
+
+def few_of_column(column: pa.Array) -> list[str]:
+    """Return what `of_column` does, faster for a handful of the plainest values."""
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return ["null" if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_decimal(kind):
+        return ["null" if value is None else f"{value:f}" for value in column.to_pylist()]
+    if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return [msgspec.json.encode(value).decode() for value in column.to_pylist()]
+    few: list[str] = of_column(column).to_pylist()
+    return few
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether a column's values are lists: sets, or vectors."""
+    return bool(pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def is_null(column: pa.Array) -> npt.NDArray[np.bool_] | None:
@@ -44,7 +67,7 @@ def is_null(column: pa.Array) -> npt.NDArray[np.bool_] | None:
 
 
 def of_plain(column: pa.Array | npt.NDArray[np.int64] | npt.NDArray[np.uint64]) -> Text:
-    """Return integers or booleans."""
+    """Return integers, booleans or finite float32, of which the shortest text that reads as it."""
     if not isinstance(column, pa.Array):
         column = pa.array(column)
     return column.cast(pa.large_string()).fill_null("null")
@@ -63,12 +86,28 @@ def of_strings(strings: pa.Array) -> Text:
     return quoted.fill_null("null")
 
 
-def of_lists(lists: pa.ListArray) -> Text:
-    """Return lists of integers or strings; a null list is `[]`."""
+def of_lists(lists: pa.ListArray | pa.FixedSizeListArray) -> Text:
+    """Return lists of anything; a null list is `[]`."""
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    members = pa.LargeListArray.from_arrays(pa.array(offsets), of_column(lists.flatten()))
+    members = pa.LargeListArray.from_arrays(pa.array(offsets), of_inner(lists.flatten()))
     return joined("[", pc.binary_join(members, pa.scalar(",", pa.large_string())), "]")
+
+
+def of_structs(structs: pa.StructArray) -> Text:
+    """Return structs as objects."""
+    pieces: list[Text | str] = ["{"]
+    for index, name in enumerate(each.name for each in structs.type):
+        pieces.append(("," if index else "") + msgspec.json.encode(name).decode() + ":")
+        pieces.append(of_inner(structs.field(index)))
+    # A struct without fields does not come up, so that there is a slot for each.
+    return _with_nulls(joined(*pieces, "}"), is_null(structs))
+
+
+def of_inner(column: pa.Array) -> Text:
+    """Return what is in lists and structs: there a null list is `null`."""
+    text = of_column(column)
+    return _with_nulls(text, is_null(column)) if is_list(column.type) else text
 
 
 def stored_decimals(column: pa.Decimal128Array) -> npt.NDArray[np.int64]:

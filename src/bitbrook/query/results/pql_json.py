@@ -193,6 +193,10 @@ def _measure(measure: npt.NDArray[np.object_], scale: int) -> Text:
         return pa.array([decimal_text(stored, scale) for stored in measure], pa.large_string())
 
 
+FEW_RECORDS = 16
+"""Records up to which a value at a time is faster than a column at a time."""
+
+
 class _ExtractField(msgspec.Struct):
     name: str
     type: str
@@ -210,10 +214,23 @@ def extract(fields: Sequence[FieldSchema], records: pa.Table) -> bytes:
 
 
 def _extracted(fields: Sequence[FieldSchema], page: pa.Table) -> bytes:
+    if page.num_rows <= FEW_RECORDS:
+        return _few_extracted(fields, page)
     pieces: list[Text | str] = ['{"column":', _column(page, "_id"), ',"rows":[']
     for index, field in enumerate(fields):
         pieces += ["," if index else "", _column(page, field.name)]
     return array_of(joined(*pieces, "]}"))
+
+
+def _few_extracted(fields: Sequence[FieldSchema], page: pa.Table) -> bytes:
+    """Return what Arrow would write, which takes 60 us a column even for one record."""
+    names = ["_id", *(field.name for field in fields)]
+    columns = [json_text.few_of_column(page.column(name).chunk(0)) for name in names]
+    records = [
+        f'{{"column":{column},"rows":[{",".join(rows)}]}}'
+        for column, *rows in zip(*columns, strict=True)
+    ]
+    return f"[{','.join(records)}]".encode()
 
 
 def _column(table: pa.Table, name: str) -> Text:

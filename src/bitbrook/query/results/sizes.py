@@ -7,6 +7,8 @@ It decides whether an answer may be sent while it is written.
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bitbrook.query.results.json_text import is_list
+
 _ESCAPED_BYTES = 6
 """Bytes that one byte of a string has in JSON at most: a control character as \\u0000."""
 
@@ -15,6 +17,7 @@ _LONGEST = (
     (pa.types.is_integer, len("-9223372036854775808")),
     (pa.types.is_decimal, len("-9223372036854775.808")),
     (pa.types.is_timestamp, len('"1970-01-01T00:00:00.000000000Z"') + 8),
+    (pa.types.is_float32, len("-1.2345678e-38")),
     (pa.types.is_null, len("null")),
 )
 _ARROW_BYTES_A_BUFFER = 256
@@ -52,7 +55,7 @@ def arrow_bytes_max(table: pa.Table, *, batch_count: int) -> int:
 def _text_bytes_max(column: pa.ChunkedArray) -> int:
     kind = column.type
     nulls = len("null") * len(column)
-    if pa.types.is_list(kind):
+    if is_list(kind):
         members = pc.list_flatten(column)
         return nulls + 2 * len(column) + len(members) + _text_bytes_max(members)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

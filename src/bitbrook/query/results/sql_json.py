@@ -103,7 +103,7 @@ def rows(table: pa.Table) -> bytes:
 def _text(column: pa.Array | pa.ChunkedArray) -> Text:
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks)
-    if not pa.types.is_list(column.type):
+    if not json_text.is_list(column.type):
         return json_text.of_column(column)
     text = json_text.of_column(column)
     if column.null_count == 0:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.errors import BitbrookError, InvalidStatement, LimitExceeded, OutOfRange
 
 WATCH_INTERVAL_S = 0.02
@@ -53,6 +53,8 @@ class Finisher:
             TimedOut, Cancelled: the budget is spent.
         """
         budget.check()
+        if not budget.may_wait:
+            raise WouldWait(is_lasting=True)
         with self._connection() as connection:
             try:
                 for table, records in tables.items():

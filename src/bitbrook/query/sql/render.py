@@ -7,7 +7,14 @@ value is a literal we wrote. Nothing of the statement's text gets through.
 from decimal import Decimal
 from typing import Protocol
 
-from bitbrook.query.sql.functions.definitions import MODIFIERS, cast, duck_type, quoted
+from bitbrook.query.sql.functions.definitions import (
+    MODIFIERS,
+    ORDERING,
+    cast,
+    duck_type,
+    name_quoted,
+    quoted,
+)
 from bitbrook.query.sql.tree import (
     MEMBER_SUFFIX,
     Aggregate,
@@ -18,6 +25,7 @@ from bitbrook.query.sql.tree import (
     CteUse,
     Derived,
     Expression,
+    Given,
     InList,
     Joined,
     JoinKind,
@@ -30,6 +38,7 @@ from bitbrook.query.sql.tree import (
     Source,
     Subquery,
     SubqueryUse,
+    Unnested,
     Window,
 )
 from bitbrook.query.sql.types import Kind, SqlType
@@ -55,11 +64,6 @@ class Tables(Protocol):
         ...
 
 
-def name(identifier: str) -> str:
-    """Return a quoted identifier."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
 def table_of(source: Scan | Rows) -> str:
     """Return the name under which DuckDB finds the rows of a relation."""
     return f"scan{source.relation}"
@@ -75,7 +79,7 @@ class Renderer:
         """Return a query whose columns are c0, c1 and so on."""
         table = self._tables.materialise(query)
         if table is not None:
-            return f"SELECT * FROM {name(table)}"  # noqa: S608 - every name and literal is ours
+            return f"SELECT * FROM {name_quoted(table)}"  # noqa: S608 - every name and literal is ours
         match query:
             case Select():
                 return self._select(query)
@@ -86,7 +90,7 @@ class Renderer:
         """Return an expression."""
         match node:
             case Column():
-                return f"r{node.relation}.{name(node.name)}"
+                return f"r{node.relation}.{name_quoted(node.name)}"
             case Constant():
                 return constant(node)
             case Call():
@@ -105,10 +109,14 @@ class Renderer:
 
     def _called(self, call: Aggregate | Call, over: str) -> str:
         sql = call.render([self.expression(part) for part in call.arguments], call)  # type: ignore[arg-type]
-        chosen = ""
+        chosen = order = ""
         if isinstance(call, Aggregate) and call.filter is not None:
             chosen = f" FILTER (WHERE {self.expression(call.filter)})"
-        return sql.replace(MODIFIERS, chosen + over)
+        if call.name.endswith("IGNORE NULLS"):
+            order = " IGNORE NULLS"
+        if isinstance(call, Aggregate) and call.order:
+            order = " ORDER BY " + ", ".join(self._ordered(item) for item in call.order)
+        return sql.replace(ORDERING, order).replace(MODIFIERS, chosen + over)
 
     def _window(self, node: Window) -> str:
         parts = []
@@ -154,9 +162,7 @@ class Renderer:
             f"{self._as(output.expression, output.type)} AS c{index}"
             for index, output in enumerate(select.outputs)
         )
-        clauses = [
-            f"{self._with(select)}SELECT {'DISTINCT ' if select.is_distinct else ''}{outputs}"
-        ]
+        clauses = [f"{self._with(select)}SELECT {self._distinct(select)}{outputs}"]
         if select.source is not None:
             clauses.append(f"FROM {self.source(select.source)}")
         if select.where:
@@ -170,6 +176,12 @@ class Renderer:
         if select.order:
             clauses.append("ORDER BY " + ", ".join(self._order(select)))
         return " ".join([*clauses, *_page(select)])
+
+    def _distinct(self, select: Select) -> str:
+        if select.distinct_on:
+            keys = ", ".join(self.expression(key) for key in select.distinct_on)
+            return f"DISTINCT ON ({keys}) "
+        return "DISTINCT " if select.is_distinct else ""
 
     def _order(self, select: Select) -> list[str]:
         selected = [output.expression for output in select.outputs]
@@ -190,27 +202,25 @@ class Renderer:
 
     def _set_operation(self, query: SetOperation) -> str:
         sides = [
-            self._side(self.query(side), side.columns, query.columns)
-            for side in (query.left, query.right)
+            self._side(self.query(side), columns, query.columns)
+            for side, columns in zip((query.left, query.right), query.sides, strict=True)
         ]
         body = f"{sides[0]} {query.operator} {sides[1]}"
         order = [
-            f"c{index}{' DESC' if is_descending else ''} NULLS LAST"
-            for index, is_descending in query.order
+            f"c{index}{' DESC' if is_descending else ''} NULLS {'FIRST' if is_first else 'LAST'}"
+            for index, is_descending, is_first in query.order
         ]
         clauses = [f"{self._with(query)}SELECT * FROM ({body}) AS r0"]  # noqa: S608 - every name and literal is ours
         if order:
             clauses.append("ORDER BY " + ", ".join(order))
         return " ".join([*clauses, *_page(query)])
 
-    def _side(
-        self, sql: str, columns: list[tuple[str, SqlType]], wanted: list[tuple[str, SqlType]]
-    ) -> str:
+    def _side(self, sql: str, columns: list[int | None], wanted: list[tuple[str, SqlType]]) -> str:
+        sources = ["NULL" if column is None else f"c{column}" for column in columns]
         casts = ", ".join(
-            (f"c{index}" if kind.kind is Kind.VOID else cast(f"c{index}", kind)) + f" AS c{index}"
-            for index, (_, kind) in enumerate(wanted)
+            (source if kind.kind is Kind.VOID else cast(source, kind)) + f" AS c{index}"
+            for index, (source, (_, kind)) in enumerate(zip(sources, wanted, strict=True))
         )
-        assert len(columns) == len(wanted), "checked by the binder"
         return f"(SELECT {casts} FROM ({sql}) AS r0)"  # noqa: S608 - every name and literal is ours
 
     def _with(self, query: Query) -> str:
@@ -218,7 +228,7 @@ class Renderer:
             return ""
         recursive = "RECURSIVE " if any(cte.is_recursive for cte in query.ctes) else ""
         definitions = ", ".join(
-            f"{name(cte.name)} AS ({self._cte(cte.query, is_recursive=cte.is_recursive)})"
+            f"{name_quoted(cte.name)} AS ({self._cte(cte.query, is_recursive=cte.is_recursive)})"
             for cte in query.ctes
         )
         return f"WITH {recursive}{definitions} "
@@ -228,8 +238,8 @@ class Renderer:
             return self.query(query)
         left, right = self.query(query.left), self.query(query.right)
         return (
-            f"{self._side(left, query.left.columns, query.columns)} {query.operator} "
-            f"{self._side(right, query.right.columns, query.columns)}"
+            f"{self._side(left, query.sides[0], query.columns)} {query.operator} "
+            f"{self._side(right, query.sides[1], query.columns)}"
         )
 
     def source(self, source: Source) -> str:
@@ -242,9 +252,14 @@ class Renderer:
                 self._tables.load(source)
                 return f"{table_of(source)} AS r{source.relation}"
             case CteUse():
-                return f"{name(source.name)} AS r{source.relation}"
+                return f"{name_quoted(source.name)} AS r{source.relation}"
             case Derived():
-                return f"({self.query(source.query)}) AS r{source.relation}"
+                lateral = "LATERAL " if source.query.is_correlated else ""
+                return f"{lateral}({self.query(source.query)}) AS r{source.relation}"
+            case Unnested():
+                return self._unnested(source)
+            case Given():
+                return self._given(source)
             case Joined():
                 return self._joined(source)
 
@@ -253,22 +268,37 @@ class Renderer:
         if not flattened:
             return f"{table_of(scan)} AS r{scan.relation}"
         members = "".join(
-            f", m{index}.m AS {name(column + MEMBER_SUFFIX)}"
+            f", m{index}.m AS {name_quoted(column + MEMBER_SUFFIX)}"
             for index, column in enumerate(flattened)
         )
         unnested = "".join(
-            f", LATERAL (SELECT unnest(s.{name(column)}) AS m) AS m{index}"
+            f", LATERAL (SELECT unnest(s.{name_quoted(column)}) AS m) AS m{index}"
             for index, column in enumerate(flattened)
         )
         table, relation = table_of(scan), scan.relation
         return f"(SELECT s.*{members} FROM {table} AS s{unnested}) AS r{relation}"  # noqa: S608 - ours
+
+    def _unnested(self, source: Unnested) -> str:
+        sql = self.expression(source.list)
+        place = f", unnest(range(1, len({sql}) + 1)) AS c1" if source.is_numbered else ""
+        return f"LATERAL (SELECT unnest({sql}) AS c0{place}) AS r{source.relation}"
+
+    def _given(self, source: Given) -> str:
+        rows = ", ".join(
+            "("
+            + ", ".join(self._as(v, kind) for v, kind in zip(row, source.types, strict=True))
+            + ")"
+            for row in source.rows
+        )
+        names = ", ".join(f"c{index}" for index in range(len(source.types)))
+        return f"(VALUES {rows}) AS r{source.relation}({names})"
 
     def _joined(self, source: Joined) -> str:
         left, right = self.source(source.left), self.source(source.right)
         if isinstance(source.right, Joined):
             right = f"({right})"
         condition = ""
-        if source.kind is not JoinKind.CROSS:
+        if source.kind not in {JoinKind.CROSS, JoinKind.POSITIONAL}:
             condition = f" ON {self._all(source.conditions)}"
         return f"{left} {source.kind} {right}{condition}"
 
@@ -303,6 +333,9 @@ def constant(node: Constant) -> str:
             return cast(f"'{number:f}'", node.type)
         case str() as text:
             return quoted(text)
+        case tuple() as numbers if node.type.kind is Kind.VECTOR:
+            # From one text: a literal a number costs DuckDB's binder ten times as much.
+            return cast(quoted(f"[{', '.join(map(repr, numbers))}]"), node.type)
         case tuple() as members:
-            items = (quoted(m) if isinstance(m, str) else str(m) for m in members)
+            items = (quoted(m) if isinstance(m, str) else repr(m) for m in members)
             return f"CAST([{', '.join(items)}] AS {duck_type(node.type)})"

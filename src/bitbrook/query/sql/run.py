@@ -1,5 +1,8 @@
 """Running a SQL statement: told apart by its first words, then parsed, bound and carried out."""
 
+from collections.abc import Mapping
+from typing import IO
+
 from bitbrook.algebra.budget import Budget
 from bitbrook.query.database import Database
 from bitbrook.query.results.sql_answer import SqlAnswer
@@ -13,9 +16,14 @@ FINISHER = Finisher()
 
 
 def run_sql(
-    text: str, database: Database, budget: Budget, *, finisher: Finisher = FINISHER
+    text: str,
+    database: Database,
+    budget: Budget,
+    *,
+    finisher: Finisher = FINISHER,
+    uploads: Mapping[str, IO[bytes]] | None = None,
 ) -> SqlAnswer:
-    """Return the answer of a statement.
+    """Return the answer of a statement, which may read the `uploads` that came with it, by name.
 
     Raises:
         InvalidStatement: it cannot be understood or a value makes it fail; the message begins with
@@ -25,7 +33,7 @@ def run_sql(
         NotSupported: a part of SQL that bitbrook does not answer.
         LimitExceeded, TimedOut, Cancelled: the budget is spent.
     """
-    session = Session(StatementText(text), database, budget, finisher)
+    session = Session(StatementText(text), database, budget, finisher, uploads or {})
     try:
         return perform(session)
     except RecursionError:

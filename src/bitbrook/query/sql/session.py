@@ -1,7 +1,8 @@
 """One statement being carried out: its text, the database it runs against, what it may spend."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -13,7 +14,8 @@ from bitbrook.query.sql.bind.scope import Scope, Statement
 from bitbrook.query.sql.finish import Finisher
 from bitbrook.query.sql.plan.columns import arrow_type
 from bitbrook.query.sql.plan.execution import Execution
-from bitbrook.query.sql.plan.simplify import simplified
+from bitbrook.query.sql.plan.simplify import narrowed, simplified
+from bitbrook.query.sql.plan.sinking import sink_conditions
 from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.tree import Query
 from bitbrook.query.sql.types import SqlType
@@ -21,17 +23,19 @@ from bitbrook.query.sql.types import SqlType
 
 @dataclass(slots=True)
 class Session:
-    """What every kind of statement needs."""
+    """What every kind of statement needs. `uploads`: files that came with it, by name."""
 
     text: StatementText
     database: Database
     budget: Budget
     finisher: Finisher
+    uploads: Mapping[str, IO[bytes]] = field(default_factory=dict)
     statement: Statement = field(init=False)
 
     def __post_init__(self) -> None:
         now_us = int(self.budget.clock.now_s() * 1_000_000)
         self.statement = Statement(self.text, self.database, now_us)
+        self.statement.answer = lambda query: self.execution().run(_readied(query))
 
     def scope(self) -> Scope:
         """Return a scope without any relation."""
@@ -39,7 +43,7 @@ class Session:
 
     def bind(self, tree: Any) -> Query:
         """Return a query with its names found, its types checked, and made simpler."""
-        return simplified(bind_query(tree, self.scope()))
+        return _readied(bind_query(tree, self.scope()))
 
     def execution(self) -> Execution:
         """Return what carries out queries."""
@@ -58,6 +62,12 @@ class Session:
         ]
         table = pa.Table.from_arrays(arrays, [f"c{index}" for index in range(len(arrays))])
         return SqlAnswer(fields_of(list(columns.items())), table)
+
+
+def _readied(query: Query) -> Query:
+    query = simplified(query)
+    sink_conditions(query)
+    return narrowed(query)
 
 
 def fields_of(columns: list[tuple[str, SqlType]]) -> list[AnswerField]:

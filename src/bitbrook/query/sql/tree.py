@@ -19,7 +19,16 @@ from bitbrook.schema.field_types import FieldSchema, TableSchema
 MEMBER_SUFFIX = "@member"
 """Ends the name of a flattened set column where it stands for one member at a time."""
 
-Value: TypeAlias = bool | int | str | Decimal | tuple[int | str, ...] | None
+UNNEST = "UNNEST"
+"""The name of a call that makes a row of each thing in a list."""
+
+GROUPING = "GROUPING"
+"""The name of the aggregate that tells which keys a row of groups is not grouped by."""
+
+LAMBDA = "@"
+"""Begins the names of calls that are lambdas, or what a lambda calls its parameters."""
+
+Value: TypeAlias = bool | int | str | Decimal | tuple[int | str, ...] | tuple[float, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +43,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value: None, bool, int, Decimal, str, the ascending members of a set.
+    """A value: None, bool, int, Decimal, str, the ascending members of a set, a vector's numbers.
 
-    A timestamp is the integer of its type's units since the Unix epoch.
+    A timestamp is the integer of its type's units since the Unix epoch. `written`: the members of
+    a set literal as they were listed, since whole numbers may turn out to be a vector.
     """
 
     value: Value
@@ -44,6 +54,7 @@ class Constant:
     offset: int = field(default=0, compare=False)
     # 1 and 1.0 and True are equal in Python and are not the same constant.
     text: str = ""
+    written: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
 
     @staticmethod
     def of(value: Value, kind: SqlType, offset: int = 0) -> "Constant":
@@ -91,7 +102,10 @@ class InList:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """An aggregate over the records of a group. COUNT(*) has no argument."""
+    """An aggregate over the records of a group, in an order if that matters.
+
+    COUNT(*) has no argument.
+    """
 
     name: str
     arguments: "tuple[Expression, ...]"
@@ -99,6 +113,7 @@ class Aggregate:
     render: "Callable[[list[str], Aggregate], str]" = field(compare=False, repr=False)
     is_distinct: bool = False
     filter: "Expression | None" = None
+    order: "tuple[OrderItem, ...]" = ()
     offset: int = field(default=0, compare=False)
     prefix: str = field(default="", compare=False)
 
@@ -182,6 +197,24 @@ class Rows:
 
 
 @dataclass(slots=True, eq=False)
+class Unnested:
+    """What is in a list, a row each as c0; with its place in the list, from 1, as c1."""
+
+    relation: int
+    list: Expression
+    is_numbered: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Given:
+    """Rows that are written out, brought to the types of the columns c0, c1 and so on."""
+
+    relation: int
+    rows: list[tuple[Expression, ...]]
+    types: list[SqlType]
+
+
+@dataclass(slots=True, eq=False)
 class CteUse:
     """A reference to a common table expression. The relation's columns are those of the query."""
 
@@ -199,6 +232,9 @@ class JoinKind(enum.StrEnum):
     FULL = "FULL JOIN"
     SEMI = "SEMI JOIN"
     ANTI = "ANTI JOIN"
+    ASOF = "ASOF JOIN"
+    ASOF_LEFT = "ASOF LEFT JOIN"
+    POSITIONAL = "POSITIONAL JOIN"
 
 
 @dataclass(slots=True, eq=False)
@@ -211,7 +247,7 @@ class Joined:
     conditions: list[Expression]
 
 
-Source: TypeAlias = Scan | Derived | Rows | CteUse | Joined
+Source: TypeAlias = Scan | Derived | Rows | Unnested | Given | CteUse | Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +267,8 @@ class Output:
 class Select:
     """One SELECT. `groups` None: not aggregated; () with `is_aggregated`: one group of all.
 
-    `grouping_sets` lists sets of indices into `groups`; None groups by all of them together.
+    `grouping_sets` lists sets of indices into `groups`; None groups by all of them together. Of the
+    rows that agree in `distinct_on` the first is kept.
     """
 
     outputs: list[Output]
@@ -244,6 +281,7 @@ class Select:
     qualify: "Expression | None" = None
     order: list[OrderItem] = field(default_factory=list)
     is_distinct: bool = False
+    distinct_on: list[Expression] = field(default_factory=list)
     limit: int | None = None
     offset: int = 0
     ctes: "list[Cte]" = field(default_factory=list)
@@ -257,13 +295,18 @@ class Select:
 
 @dataclass(slots=True, eq=False)
 class SetOperation:
-    """UNION, INTERSECT or EXCEPT of two queries. `order` names output columns by index."""
+    """UNION, INTERSECT or EXCEPT of two queries.
+
+    `order` names output columns by index, whether they descend, and whether nulls come first.
+    `sides` tells of each side which of its columns an output column is, None where it has none.
+    """
 
     operator: str
     left: "Query"
     right: "Query"
     columns: list[tuple[str, SqlType]]
-    order: list[tuple[int, bool]] = field(default_factory=list)
+    sides: tuple[list[int | None], list[int | None]]
+    order: list[tuple[int, bool, bool]] = field(default_factory=list)
     limit: int | None = None
     offset: int = 0
     ctes: "list[Cte]" = field(default_factory=list)
@@ -291,6 +334,7 @@ def parts_of(node: Expression) -> Iterator[Expression]:
             yield from node.arguments
             if node.filter is not None:
                 yield node.filter
+            yield from (item.expression for item in node.order)
         case Case():
             for condition, value in node.branches:
                 yield condition
@@ -315,16 +359,14 @@ def walk(node: Expression) -> Iterator[Expression]:
         yield from walk(part)
 
 
-def sources_of(source: "Source | None") -> Iterator[Source]:
-    """Give the relations of a FROM."""
-    match source:
-        case None:
-            return
-        case Joined():
-            yield from sources_of(source.left)
-            yield from sources_of(source.right)
-        case _:
-            yield source
+def is_unnesting(node: Expression) -> bool:
+    """Return whether an expression makes a row of each thing in a list."""
+    return isinstance(node, Call) and node.name == UNNEST
+
+
+def is_lambda_part(node: Expression) -> bool:
+    """Return whether an expression has a meaning inside a lambda alone: it or one of its names."""
+    return isinstance(node, Call) and node.name.startswith(LAMBDA)
 
 
 def subqueries_of(node: Expression) -> Iterator[Subquery]:
@@ -337,9 +379,11 @@ def with_parts(node: Expression, change: Callable[[Expression], Expression]) -> 
     match node:
         case Call() | Aggregate():
             arguments = tuple(change(part) for part in node.arguments)
-            if isinstance(node, Aggregate) and node.filter is not None:
-                return replace(node, arguments=arguments, filter=change(node.filter))
-            return replace(node, arguments=arguments)
+            if isinstance(node, Call):
+                return replace(node, arguments=arguments)
+            chosen = None if node.filter is None else change(node.filter)
+            order = tuple(replace(i, expression=change(i.expression)) for i in node.order)
+            return replace(node, arguments=arguments, filter=chosen, order=order)
         case Case():
             branches = tuple(
                 (change(condition), change(value)) for condition, value in node.branches
@@ -358,53 +402,3 @@ def with_parts(node: Expression, change: Callable[[Expression], Expression]) -> 
             return replace(node, operand=change(node.operand))
         case _:
             return node
-
-
-def relations_in(query: Query) -> Iterator[Source]:
-    """Give every relation that a query reads, those of its subqueries and tables in WITH too."""
-    for cte in query.ctes:
-        yield from relations_in(cte.query)
-    if isinstance(query, SetOperation):
-        yield from relations_in(query.left)
-        yield from relations_in(query.right)
-        return
-    for source in sources_of(query.source):
-        yield source
-        if isinstance(source, Derived):
-            yield from relations_in(source.query)
-    for expression in expressions_of(query):
-        for subquery in subqueries_of(expression):
-            yield from relations_in(subquery.query)
-
-
-def expressions_of(select: Select) -> Iterator[Expression]:
-    """Give every expression of a SELECT, those in its joins too."""
-    yield from (output.expression for output in select.outputs)
-    yield from select.where
-    yield from select.groups
-    yield from select.having
-    yield from (item.expression for item in select.order)
-    if select.qualify is not None:
-        yield select.qualify
-    yield from _join_conditions(select.source)
-
-
-def _join_conditions(source: "Source | None") -> Iterator[Expression]:
-    if isinstance(source, Joined):
-        yield from source.conditions
-        yield from _join_conditions(source.left)
-        yield from _join_conditions(source.right)
-
-
-def offsets_of(query: Query, otherwise: int) -> list[int]:
-    """Return where each column of a query's answer is written, `otherwise` where that is open."""
-    if isinstance(query, SetOperation):
-        return [otherwise for _ in query.columns]
-    return [output.expression.offset or otherwise for output in query.outputs]
-
-
-def stands_alone(query: Query) -> bool:
-    """Return whether a query can be answered by itself: it reads nothing defined around it."""
-    defined = {cte.name for source in [query] for cte in source.ctes}
-    uses = [source.name for source in relations_in(query) if isinstance(source, CteUse)]
-    return not query.is_correlated and all(name in defined for name in uses)

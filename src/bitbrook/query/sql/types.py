@@ -4,16 +4,19 @@ A type is a value; its text is what answers and errors say. Knows no expression 
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from bitbrook.errors import NotSupported
 from bitbrook.schema.field_types import FieldSchema, FieldType, TimeUnit
 
 
 class Kind(enum.StrEnum):
-    """The base types of the reference; `VOID` is the type of a bare NULL."""
+    """The base types of the reference, and those of expressions alone: double, list, struct.
+
+    `VOID` is the type of a bare NULL.
+    """
 
     ID = "id"
     STRING = "string"
@@ -27,37 +30,63 @@ class Kind(enum.StrEnum):
     TIMESTAMP = "timestamp"
     VARCHAR = "varchar"
     VECTOR = "vector"
+    DOUBLE = "double"
+    LIST = "list"
+    STRUCT = "struct"
     VOID = "void"
 
 
 class SqlType(msgspec.Struct, frozen=True):
-    """A base type with its parameter: a decimal's digits, a time's resolution, a text's length."""
+    """A base type with its parameters.
+
+    A decimal's digits, a time's resolution, a text's length, a list's elements, a struct's fields.
+    The length of a vector is how many numbers it has.
+    """
 
     kind: Kind
     scale: int = 0
     unit: TimeUnit = TimeUnit.SECOND
     length: int = 0
+    element: "SqlType | None" = None
+    fields: tuple[tuple[str, "SqlType"], ...] = ()
 
     def __str__(self) -> str:
         """Return the type as statements and answers write it."""
         match self.kind:
             case Kind.DECIMAL:
                 return f"decimal({self.scale})"
-            case Kind.VARCHAR if self.length:
-                return f"varchar({self.length})"
+            case Kind.VARCHAR | Kind.VECTOR if self.length:
+                return f"{self.kind}({self.length})"
+            case Kind.LIST:
+                return f"list({self.element})"
+            case Kind.STRUCT:
+                return f"struct({', '.join(f'{name} {kind}' for name, kind in self.fields)})"
             case kind:
                 return str(kind)
 
     @property
     def parameters(self) -> dict[str, Any] | None:
-        """What answers carry as `type-info`: a scale or a length, None for types without."""
+        """What answers carry as `type-info`, None for types without.
+
+        A scale, a length, the type of a list's elements, the types of a struct's fields.
+        """
         match self.kind:
             case Kind.DECIMAL:
                 return {"scale": self.scale}
-            case Kind.VARCHAR if self.length:
+            case Kind.VARCHAR | Kind.VECTOR if self.length:
                 return {"length": self.length}
+            case Kind.LIST:
+                return {"element": self.item.described}
+            case Kind.STRUCT:
+                return {"fields": [{"name": n, **kind.described} for n, kind in self.fields]}
             case _:
                 return None
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The type as `type-info` tells that of what is inside another."""
+        inner = {"type": str(self), "base-type": str(self.kind)}
+        return inner if self.parameters is None else {**inner, "type-info": self.parameters}
 
     @property
     def is_number(self) -> bool:
@@ -84,9 +113,22 @@ class SqlType(msgspec.Struct, frozen=True):
         """The type of a set's members."""
         return STRING if self.kind in {Kind.STRINGSET, Kind.STRINGSETQ} else ID
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether functions of lists take it: a list or a set."""
+        return self.kind is Kind.LIST or self.is_set
+
+    @property
+    def item(self) -> "SqlType":
+        """The type of what is in a list or set."""
+        if self.kind is Kind.LIST:
+            assert self.element is not None, "lists have elements"
+            return self.element
+        return self.member
+
 
 INTEGERS = frozenset({Kind.INT, Kind.ID})
-NUMBERS = INTEGERS | {Kind.DECIMAL}
+NUMBERS = INTEGERS | {Kind.DECIMAL, Kind.DOUBLE}
 TEXTS = frozenset({Kind.STRING, Kind.VARCHAR})
 TIMED_SETS = frozenset({Kind.IDSETQ, Kind.STRINGSETQ})
 SETS = TIMED_SETS | {Kind.IDSET, Kind.STRINGSET}
@@ -98,6 +140,7 @@ STRINGSET = SqlType(Kind.STRINGSET)
 INT = SqlType(Kind.INT)
 BOOL = SqlType(Kind.BOOL)
 TIMESTAMP = SqlType(Kind.TIMESTAMP, unit=TimeUnit.MICROSECOND)
+DOUBLE = SqlType(Kind.DOUBLE)
 VOID = SqlType(Kind.VOID)
 
 
@@ -111,9 +154,24 @@ def varchar(length: int) -> SqlType:
     return SqlType(Kind.VARCHAR, length=length)
 
 
+def vector(length: int) -> SqlType:
+    """Return the type of vectors of so many numbers."""
+    return SqlType(Kind.VECTOR, length=length)
+
+
 def timestamp(unit: TimeUnit) -> SqlType:
     """Return the timestamp type of that resolution."""
     return SqlType(Kind.TIMESTAMP, unit=unit)
+
+
+def list_of(element: SqlType) -> SqlType:
+    """Return the type of lists of that type; of nulls alone, or of nothing, it is void."""
+    return SqlType(Kind.LIST, element=element)
+
+
+def struct_of(fields: Iterable[tuple[str, SqlType]]) -> SqlType:
+    """Return the type of structs with these fields."""
+    return SqlType(Kind.STRUCT, fields=tuple(fields))
 
 
 def type_of_field(field: FieldSchema) -> SqlType:
@@ -135,12 +193,18 @@ def type_of_field(field: FieldSchema) -> SqlType:
             return decimal(field.scale)
         case FieldType.TIMESTAMP:
             return timestamp(field.unit)
+        case FieldType.VECTOR:
+            return vector(field.dimensions)
 
 
 def are_equatable(one: SqlType, other: SqlType) -> bool:
     """Return whether `=` takes the two types. A null goes with everything."""
     if Kind.VOID in {one.kind, other.kind}:
         return True
+    if Kind.LIST in {one.kind, other.kind} and one.is_listed and other.is_listed:
+        return are_equatable(one.item, other.item)
+    if one.kind is Kind.STRUCT and other.kind is Kind.STRUCT:
+        return common_type(one, other) is not None
     return _family(one) == _family(other)
 
 
@@ -149,11 +213,17 @@ def _family(kind: SqlType) -> str:
         return "number"
     if kind.is_text:
         return "text"
+    if kind.kind is Kind.VECTOR:
+        return str(kind)
     return str(kind.member) + "s" if kind.is_set else str(kind.kind)
 
 
 def is_assignable(source: SqlType, target: SqlType) -> bool:
     """Return whether a value of one type goes into a column or parameter of another as it is."""
+    if source.kind is Kind.VECTOR:
+        return source == target
+    if source.kind in {Kind.LIST, Kind.STRUCT}:
+        return source == target
     if source.kind in {Kind.VOID, target.kind} and source.kind is not Kind.DECIMAL:
         return True
     match target.kind:
@@ -178,6 +248,8 @@ def common_type(one: SqlType, other: SqlType) -> SqlType | None:
     if other.kind is Kind.VOID:
         return one
     if one.is_number and other.is_number:
+        if Kind.DOUBLE in {one.kind, other.kind}:
+            return DOUBLE
         if Kind.DECIMAL in {one.kind, other.kind}:
             return decimal(max(one.scale, other.scale))
         return INT
@@ -187,18 +259,21 @@ def common_type(one: SqlType, other: SqlType) -> SqlType | None:
         return STRING
     if one.is_set and other.is_set and one.member == other.member:
         return STRINGSET if one.member == STRING else IDSET
-    return None
+    if one.is_listed and other.is_listed:
+        item = common_type(one.item, other.item)
+        return None if item is None else list_of(item)
+    return _common_struct(one, other)
 
 
-def check_is_stored(kind: SqlType, column: str) -> None:
-    """Return if records can have columns of this type.
-
-    Raises:
-        NotSupported: tables have no such field.
-    """
-    if kind.kind is Kind.VECTOR:
-        raise NotSupported(
-            f"column '{column}': type '{kind}' is not supported; use set or decimal columns for "
-            "what is counted or compared",
-            field=column,
-        )
+def _common_struct(one: SqlType, other: SqlType) -> SqlType | None:
+    if one.kind is not Kind.STRUCT or other.kind is not Kind.STRUCT:
+        return None
+    if [name for name, _ in one.fields] != [name for name, _ in other.fields]:
+        return None
+    fields = []
+    for (name, kind), (_, other_kind) in zip(one.fields, other.fields, strict=True):
+        together = common_type(kind, other_kind)
+        if together is None:
+            return None
+        fields.append((name, together))
+    return struct_of(fields)

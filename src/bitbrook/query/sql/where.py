@@ -12,6 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import pyarrow as pa
+
 from bitbrook.algebra import expressions as algebra
 from bitbrook.algebra.expressions import (
     All,
@@ -30,6 +32,8 @@ from bitbrook.algebra.expressions import (
 from bitbrook.query.pql.tree import Operator
 from bitbrook.query.pql.values import bounds_of, records_within
 from bitbrook.query.sql.bind.literals import exact_value, nanoseconds_of
+from bitbrook.query.sql.distances import find_distance, within
+from bitbrook.query.sql.keys import Test, is_worth_it, key_test, passing_keys
 from bitbrook.query.sql.record_sets import intersection, union
 from bitbrook.query.sql.tree import (
     Aggregate,
@@ -79,8 +83,8 @@ class Conditions:
     """Translates the conditions on one table's records.
 
     `evaluate` returns the value of an expression without columns, `values_of` the single column of
-    a query that stands alone, and `rows_between` the rows of a time field set in a period; each
-    may raise NotBitmaps.
+    a query that stands alone, `rows_between` the rows of a time field set in a period, and
+    `keys_of` the keys of a table's records; each may raise NotBitmaps.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Conditions:
         evaluate: Callable[[Expression], Constant],
         values_of: Callable[[Subquery], list[Constant]],
         rows_between: Callable[[Scan, str, int | None, int | None], tuple[Row, ...]],
+        keys_of: Callable[[Scan], pa.Array],
     ) -> None:
         self._scan = scan
         self._singles = frozenset(
@@ -98,6 +103,7 @@ class Conditions:
         self._evaluate = evaluate
         self._values_of = values_of
         self._rows_between = rows_between
+        self._keys_of = keys_of
 
     def true_of(self, node: Expression) -> algebra.Expression:
         """Return the records of which a condition is true.
@@ -121,7 +127,16 @@ class Conditions:
         Raises:
             NotBitmaps: bitmaps do not tell.
         """
-        return intersection([self.true_of(condition) for condition in conditions], self._singles)
+        parts, tests = [], []
+        for condition in conditions:
+            test = key_test(condition, self._scan)
+            if test is None:
+                parts.append(self.true_of(condition))
+            else:
+                tests.append(test)
+        if tests:
+            parts.append(self._keyed(tests))
+        return intersection(parts, self._singles)
 
     def false_of(self, node: Expression) -> algebra.Expression:
         """Return the records of which a condition is false, not merely unknown.
@@ -143,6 +158,10 @@ class Conditions:
         if not _has_columns(node):
             value = self._evaluate(node).value
             return All() if value is is_true else Nothing()
+        test = key_test(node, self._scan)
+        if test is not None:
+            passing = self._keyed([test])
+            return passing if is_true else Difference((All(), passing))
         match node:
             case Column() if node.relation == self._scan.relation:
                 field = self._field(node)
@@ -162,6 +181,10 @@ class Conditions:
             ) if name in _OPERATORS:
                 return self._years(name if is_true else _OPPOSITE[name], column, year)
             case Call(name=name, arguments=(left, right)) if name in _OPERATORS:
+                distance = find_distance(left, self._scan)
+                if distance is not None and isinstance(right, Constant):
+                    symbol = name if is_true else _OPPOSITE[name]
+                    return within(distance, _OPERATORS[symbol], right)
                 return self._comparison(name, left, right, is_true=is_true)
             case InList(operand=Column() as column):
                 items = [self._constant(item) for item in node.items]
@@ -226,6 +249,8 @@ class Conditions:
             symbol = _OPPOSITE[symbol]
         if constant.value is None:
             return Nothing()
+        if field is not None and field.is_vector:
+            raise NotBitmaps
         if field is not None and field.is_number:
             exact = exact_value(constant, type_of_field(field))
             if exact is None:
@@ -261,6 +286,13 @@ class Conditions:
             within = records_within(field, bounds_of(tests["="]))
             return Difference((HasValue(field.name), within))
         return records_within(field, bounds_of(tests[symbol]))
+
+    def _keyed(self, tests: list[Test]) -> algebra.Expression:
+        """Return the records whose key passes tests, where that spares reading the others."""
+        keys = passing_keys(self._keys_of(self._scan), tests) if is_worth_it(self._scan) else None
+        if keys is None:
+            raise NotBitmaps
+        return Intersect((All(), Records(keys))) if keys else Nothing()
 
     def _numbered(self, symbol: str, constant: Constant) -> algebra.Expression:
         """Return the records whose id, an integer, is less or more than a constant."""
@@ -302,7 +334,7 @@ class Conditions:
             chosen = self._records(given)
         elif field.is_number:
             chosen = _numbers(field, given)
-        elif field.is_single:
+        elif field.has_values:
             rows = tuple(dict.fromkeys(row for item in given for row in _row(field, item)))
             chosen = HasRow(field.name, rows) if rows else Nothing()
         else:

@@ -20,6 +20,7 @@ from bitbrook.query.results import json_text, pql_json
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, FieldSchema, FieldType, TimeUnit
 
 int64s = st.integers(INT64_MIN, INT64_MAX)
+DECIMAL = pa.decimal128(19, 2)
 PRICE = FieldSchema("price", FieldType.DECIMAL, scale=2)
 
 
@@ -182,3 +183,32 @@ def test_extracts_of_chunks() -> None:
         "fields": [{"name": "price", "type": "decimal"}],
         "columns": [{"column": 1, "rows": [None]}, {"column": 1, "rows": [None]}],
     }
+
+
+def test_few_records_read_like_many() -> None:
+    """A handful is written a value at a time, and every value as it is among many."""
+    count = pql_json.FEW_RECORDS + 1
+    odd = [INT64_MIN, INT64_MAX, None, 0, -1]
+    columns: dict[str, tuple[FieldSchema, list[Any], pa.DataType]] = {
+        "i": (FieldSchema("i", FieldType.INT), odd, pa.int64()),
+        "d": (PRICE, [Decimal(v).scaleb(-2) if v is not None else v for v in odd], DECIMAL),
+        "b": (FieldSchema("b", FieldType.BOOL), [True, False, None], pa.bool_()),
+        "m": (
+            FieldSchema("m", FieldType.MUTEX, is_keyed=True),
+            ["a", 'q"\\\n', None, "é", ""],
+            pa.string(),
+        ),
+        "s": (FieldSchema("s", FieldType.SET), [[1, 2**64 - 1], None, []], pa.list_(pa.uint64())),
+        "t": (FieldSchema("t", FieldType.TIMESTAMP), [0, -1, None], pa.timestamp("s")),
+    }
+    arrays = {
+        name: pa.array((values * count)[:count], kind)
+        for name, (_, values, kind) in columns.items()
+    }
+    records = pa.table({"_id": pa.array(range(count), pa.uint64()), **arrays})
+    fields = [field for field, *_ in columns.values()]
+    fields[1] = FieldSchema("d", FieldType.DECIMAL, scale=2)
+    many = json.loads(pql_json.extract(fields, records), parse_float=str)
+    for start in range(count):
+        one = json.loads(pql_json.extract(fields, records.slice(start, 1)), parse_float=str)
+        assert one == {"fields": many["fields"], "columns": [many["columns"][start]]}

@@ -98,6 +98,25 @@ def test_csv(answer: SqlAnswer) -> None:
     assert second == ["18446744073709551615", *[""] * 7]
 
 
+def test_csv_quotes_what_needs_them() -> None:
+    """Numbers, times and plain texts stand bare; null and the empty text are told apart."""
+    columns = [
+        pa.array([1, None]),
+        pa.array(["plain", ""]),
+        pa.array(["a,b", ' "q"']),
+        pa.array([[1, 2], [3]], pa.list_(pa.uint64())),
+        pa.array([[0.1, -2.0], None], pa.list_(pa.float32(), 2)),
+        pa.array([None, "x\r\ny"]),
+    ]
+    table = pa.Table.from_arrays(columns, [f"c{index}" for index in range(len(columns))])
+    fields = [AnswerField(name, "", "") for name in ("n", "s", 'odd,"name"', "ids", "v", "t")]
+    assert encode_csv(SqlAnswer(fields, table)).decode() == (
+        'n,s,"odd,""name""",ids,v,t\n'
+        '1,plain,"a,b","[1,2]","[0.1,-2]",\n'
+        ',""," ""q""",[3],,"x\r\ny"\n'
+    )
+
+
 def test_arrow_and_parquet(answer: SqlAnswer) -> None:
     """The columns as they are, under names of which no two are alike."""
     named = answer.named_table()

@@ -5,9 +5,6 @@ Every pair of types is tried in both directions against what the reference says.
 
 import itertools
 
-import pytest
-
-from bitbrook.errors import NotSupported
 from bitbrook.query.sql.types import (
     BOOL,
     ID,
@@ -20,10 +17,10 @@ from bitbrook.query.sql.types import (
     Kind,
     SqlType,
     are_equatable,
-    check_is_stored,
     common_type,
     decimal,
     is_assignable,
+    vector,
 )
 
 IDSETQ, STRINGSETQ = SqlType(Kind.IDSETQ), SqlType(Kind.STRINGSETQ)
@@ -34,6 +31,8 @@ FAMILIES = [
     {TIMESTAMP},
     {IDSET, IDSETQ},
     {STRINGSET, STRINGSETQ},
+    {vector(2)},
+    {vector(3)},
 ]
 ALL = [kind for family in FAMILIES for kind in family]
 
@@ -64,10 +63,3 @@ def test_common_types_hold_both() -> None:
     assert common_type(decimal(1), decimal(3)) == decimal(3)
     assert common_type(INT, ID) == INT
     assert common_type(VOID, STRINGSET) == STRINGSET
-
-
-@pytest.mark.parametrize("kind", [Kind.VECTOR])
-def test_types_without_a_field_are_refused_by_name(kind: Kind) -> None:
-    """The error names the column, the type and what to use."""
-    with pytest.raises(NotSupported, match=f"column 'c': type '{kind}' is not supported; use"):
-        check_is_stored(SqlType(kind), "c")

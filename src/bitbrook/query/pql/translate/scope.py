@@ -45,14 +45,17 @@ class Scope:
 
         Raises:
             FieldNotFound: there is none of that name.
-            NotSupported: it is internal.
+            NotSupported: it is internal, or holds vectors.
         """
         if name.startswith("_"):
             raise NotSupported(
                 f"field {name!r} is internal; All() and Row({EXISTENCE_FIELD}=0) read existence, "
                 "ConstRow(columns=[...]) names records"
             )
-        return self.table.field(name)
+        field = self.table.field(name)
+        if field.is_vector:
+            raise NotSupported(f"field {name!r} holds vectors, which SQL reads and PQL does not")
+        return field
 
     def ask(self, question: AnyQuestion, kind: type[PartialT]) -> PartialT:
         """Return the answer to a question about the records of this scope's shards."""

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 
+from bitbrook.query.sql.bind.literals import as_vector
 from bitbrook.query.sql.bind.operators import as_time
 from bitbrook.query.sql.functions.definitions import (
+    VECTOR,
     AggregateFunction,
     Function,
     Parameter,
 )
+from bitbrook.query.sql.functions.lists import HOLDING, TOGETHER, is_fold
 from bitbrook.query.sql.functions.numbers import ALIKE
 from bitbrook.query.sql.functions.sets import RANGEQ
 from bitbrook.query.sql.functions.table import ALIASES, SCALARS
 from bitbrook.query.sql.functions.times import UNITS
+from bitbrook.query.sql.functions.vectors import DISTANCES
 from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.tree import Call, Constant, Expression
-from bitbrook.query.sql.types import VOID, Kind, common_type, is_assignable, timestamp
+from bitbrook.query.sql.types import BOOL, VOID, Kind, common_type, is_assignable, timestamp
 from bitbrook.schema.field_types import TimeUnit
 
 
@@ -29,6 +33,8 @@ def scalar(name: str, arguments: list[Expression], offset: int, text: StatementT
     function = SCALARS.get(upper)
     if function is None:
         raise text.error(f"unknown function '{name.lower()}'", offset)
+    if any(argument.type.kind is Kind.VECTOR for argument in arguments):
+        arguments = [as_vector(argument, text) for argument in arguments]
     arguments = checked(name, function, arguments, offset, text)
     if upper == RANGEQ:
         arguments = [arguments[0], *(_moment(bound, text) for bound in arguments[1:])]
@@ -50,6 +56,8 @@ def checked(
     for parameter, argument in zip(parameters, arguments, strict=True):
         if parameter.name == "timestamp" and argument.type.is_text:
             argument = as_time(argument, text)  # noqa: PLW2901 - the argument, read as a time
+        if parameter is VECTOR:
+            argument = as_vector(argument, text)  # noqa: PLW2901 - the argument, read as a vector
         _check(parameter, argument, text)
         ready.append(argument)
     return ready
@@ -63,10 +71,8 @@ def _parameters_for(
     text: StatementText,
 ) -> Sequence[Parameter]:
     parameters = function.parameters
-    least, repeats = len(parameters), False
-    if isinstance(function, Function):
-        least = least if function.required is None else function.required
-        repeats = function.repeats
+    least = len(parameters) if function.required is None else function.required
+    repeats = isinstance(function, Function) and function.repeats
     if count < least or (count > len(parameters) and not repeats):
         raise text.error(
             f"'{name.lower()}': count of formal parameters ({len(parameters)}) "
@@ -125,6 +131,14 @@ def _check_particulars(name: str, arguments: list[Expression], text: StatementTe
             one, other = arguments
             if common_type(one.type, other.type) is None:
                 _not_equatable(one, other, text)
+        case _ if name in DISTANCES:
+            one, other = arguments
+            if common_type(one.type, other.type) is None:
+                raise text.error(
+                    f"an expression of type '{other.type}' cannot be passed to a parameter of type "
+                    f"'{one.type}'",
+                    other.offset,
+                )
         case "TOTIMESTAMP" if len(arguments) > 1:
             unit = arguments[1]
             assert isinstance(unit, Constant), "units are literals"
@@ -143,6 +157,17 @@ def _check_particulars(name: str, arguments: list[Expression], text: StatementTe
             if all(isinstance(b, Constant) and b.value is None for b in bounds):
                 message = "calling ranqeq() 'from' and 'to' parameters cannot both be null"
                 raise text.error(message, bounds[0].offset)
+        case _ if name in HOLDING or name in TOGETHER:
+            _check_lists(name, arguments, text)
+        case "IF":
+            condition, one, other = arguments
+            if condition.type not in {BOOL, VOID}:
+                raise text.error("boolean expression expected", condition.offset)
+            if common_type(one.type, other.type) is None:
+                _not_equatable(one, other, text)
+        case "LIST_AGGREGATE" if not is_fold(arguments):
+            message = f"'{_shown(arguments[1])}' is no aggregate of a '{arguments[0].type}'"
+            raise text.error(message, arguments[1].offset)
         case _ if SCALARS[name].parameters[:1] == (ALIKE,):
             kind = VOID
             for argument in arguments:
@@ -151,6 +176,27 @@ def _check_particulars(name: str, arguments: list[Expression], text: StatementTe
                     message = f"types '{kind}' and '{argument.type}' are not equatable"
                     raise text.error(message, argument.offset)
                 kind = together
+
+
+def _shown(node: Expression) -> str:
+    return str(node.value)[:40] if isinstance(node, Constant) else ""
+
+
+def _check_lists(name: str, arguments: list[Expression], text: StatementText) -> None:
+    """Check that a list and what is looked for in it, or several lists, are of one type."""
+    kinds = [a.type for a in arguments]
+    if name in TOGETHER:
+        kinds = [kind.item if kind.is_listed else kind for kind in kinds]
+    else:
+        at = 1 if name == "LIST_PREPEND" else 0
+        kinds[at] = kinds[at].item if kinds[at].is_listed else kinds[at]
+    together = kinds[0]
+    for kind, argument in zip(kinds[1:], arguments[1:], strict=True):
+        both = common_type(together, kind)
+        if both is None:
+            message = f"types '{together}' and '{kind}' are not equatable"
+            raise text.error(message, argument.offset)
+        together = both
 
 
 def _not_equatable(one: Expression, other: Expression, text: StatementText) -> None:

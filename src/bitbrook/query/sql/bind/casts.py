@@ -11,6 +11,7 @@ from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.tree import Call, Expression
 from bitbrook.query.sql.types import (
     BOOL,
+    DOUBLE,
     ID,
     IDSET,
     INT,
@@ -21,14 +22,17 @@ from bitbrook.query.sql.types import (
     SqlType,
     decimal,
     timestamp,
+    varchar,
 )
 from bitbrook.schema.field_types import TimeUnit
-from bitbrook.schema.limits import DECIMAL_SCALE_MAX
+from bitbrook.schema.limits import DECIMAL_SCALE_MAX, ROW_KEY_BYTES_MAX
 
-_INTEGERS = frozenset({Kind.BOOL, Kind.DECIMAL, Kind.ID, Kind.INT, Kind.STRING, Kind.TIMESTAMP})
+_INTEGERS = frozenset(
+    {Kind.BOOL, Kind.DECIMAL, Kind.DOUBLE, Kind.ID, Kind.INT, Kind.STRING, Kind.TIMESTAMP}
+)
 _CASTS = {
     Kind.BOOL: frozenset({Kind.BOOL, Kind.ID, Kind.INT, Kind.STRING}),
-    Kind.DECIMAL: frozenset({Kind.DECIMAL, Kind.INT, Kind.ID, Kind.STRING}),
+    Kind.DECIMAL: frozenset({Kind.DECIMAL, Kind.DOUBLE, Kind.INT, Kind.ID, Kind.STRING}),
     Kind.ID: _INTEGERS,
     Kind.INT: _INTEGERS,
     Kind.STRING: _INTEGERS,
@@ -38,6 +42,10 @@ _CASTS = {
     Kind.IDSETQ: frozenset({Kind.IDSET, Kind.STRING}),
     Kind.STRINGSET: frozenset({Kind.STRINGSET, Kind.STRING}),
     Kind.STRINGSETQ: frozenset({Kind.STRINGSET, Kind.STRING}),
+    Kind.VECTOR: frozenset({Kind.STRING}),
+    Kind.DOUBLE: frozenset({Kind.DECIMAL, Kind.DOUBLE, Kind.ID, Kind.INT, Kind.STRING}),
+    Kind.LIST: frozenset({Kind.STRING}),
+    Kind.STRUCT: frozenset({Kind.STRING}),
 }
 
 _NAMED_TYPES = {
@@ -51,6 +59,9 @@ _NAMED_TYPES = {
     "text": STRING,
     "varchar": STRING,
     "timestamp": timestamp(TimeUnit.MICROSECOND),
+    "double": DOUBLE,
+    "float": DOUBLE,
+    "real": DOUBLE,
     "idset": IDSET,
     "stringset": STRINGSET,
 }
@@ -64,6 +75,11 @@ def type_of_name(node: exp.Expression, text: StatementText) -> SqlType:
     """
     written = node.sql().lower()
     name, *parameters = re.findall(r"\w+", written)
+    if name == "varchar" and parameters and parameters[-1].isdigit():
+        length = int(parameters[-1])
+        if not 1 <= length <= ROW_KEY_BYTES_MAX:
+            raise text.error(f"value '{length}' out of range", offset_of(node))
+        return varchar(length)
     if name in {"decimal", "numeric"}:
         scale = int(parameters[-1]) if parameters and parameters[-1].isdigit() else 0
         if scale > DECIMAL_SCALE_MAX:
@@ -74,23 +90,62 @@ def type_of_name(node: exp.Expression, text: StatementText) -> SqlType:
     return _NAMED_TYPES[name]
 
 
-def cast_to(operand: Expression, target: SqlType, offset: int, text: StatementText) -> Expression:
-    """Return an expression as another type.
+def cast_to(
+    operand: Expression,
+    target: SqlType,
+    offset: int,
+    text: StatementText,
+    *,
+    is_tried: bool = False,
+) -> Expression:
+    """Return an expression as another type, null where that fails if it only is tried.
 
     Raises:
         InvalidStatement: there is no such cast.
     """
     source = operand.type
-    if source.kind is not Kind.VOID and target.kind not in _CASTS.get(source.kind, frozenset()):
+    cast_kind = Kind.STRING if target.is_text else target.kind
+    if source.kind is Kind.LIST and target.is_set and is_member(source.item, target):
+        return Call(f"CAST AS {target}", (operand,), target, _as_set, offset, text.prefix(offset))
+    if source.kind is not Kind.VOID and cast_kind not in _CASTS.get(source.kind, frozenset()):
         raise text.error(f"'{source}' cannot be cast to '{target}'", offset)
+    if is_tried and (source.is_text or source.is_number):
+        return _only_tried(operand, target, offset)
     render = _renderer(source, target)
     # The target's text in the name keeps casts to different types different.
-    name = f"CAST AS {duck_type(target)}"
+    name = f"CAST AS {target}"
     return Call(name, (operand,), target, render, offset, text.prefix(offset))
 
 
+def is_member(item: SqlType, target: SqlType) -> bool:
+    """Return whether a list of that type can be made a set."""
+    return item.is_text if target.member == STRING else item.is_integer
+
+
+def _as_set(arguments: list[str], call: Call) -> str:
+    listed = f"list_sort(list_distinct({cast(arguments[0], call.type)}))"
+    return f"CASE WHEN len({listed}) = 0 THEN NULL ELSE {listed} END"
+
+
+def _only_tried(operand: Expression, target: SqlType, offset: int) -> Expression:
+    def render(arguments: list[str], call: Call) -> str:
+        sql = arguments[0]
+        if call.arguments[0].type.kind is Kind.DECIMAL and call.type.is_integer:
+            sql = f"trunc({sql})"
+        return f"TRY_CAST({sql} AS {duck_type(call.type)})"
+
+    return Call(f"TRY_CAST AS {duck_type(target)}", (operand,), target, render, offset)
+
+
 def _renderer(source: SqlType, target: SqlType) -> Callable[[list[str], Call], str]:
-    if source.is_set and target.is_text:
+    if target.kind is Kind.VARCHAR:
+        whole = _renderer(source, STRING)
+        # Cut to the length, as SQL has it for a cast that is written; an INSERT refuses.
+        return lambda arguments, call: f"left({whole(arguments, call)}, {target.length})"
+    if source.kind is Kind.VECTOR:
+        # As JSON, each number in the shortest text that reads as it.
+        return lambda arguments, _: f"replace(CAST({arguments[0]} AS VARCHAR), ', ', ',')"
+    if (source.is_listed or source.kind is Kind.STRUCT) and target.is_text:
         return lambda arguments, _: f"CAST(to_json({arguments[0]}) AS VARCHAR)"
     if source.kind is Kind.TIMESTAMP and target.kind is Kind.INT:
         return lambda arguments, _: f"(epoch_us(CAST({arguments[0]} AS TIMESTAMP)) // 1000000)"

@@ -4,7 +4,7 @@
 is bound; whatever is not in the table is refused.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -13,12 +13,18 @@ from bitbrook.query.sql.bind import literals, operators
 from bitbrook.query.sql.bind.aggregates import AggregateBinder
 from bitbrook.query.sql.bind.calls import scalar
 from bitbrook.query.sql.bind.casts import cast_to, type_of_name
+from bitbrook.query.sql.bind.moments import MomentBinder
+from bitbrook.query.sql.bind.nested import NestedBinder
 from bitbrook.query.sql.bind.places import chain_of, name_of, offset_of
+from bitbrook.query.sql.bind.predicates import PredicateBinder
 from bitbrook.query.sql.bind.scope import Scope
-from bitbrook.query.sql.functions.table import SCALARS
+from bitbrook.query.sql.functions.lists import LAMBDAS
+from bitbrook.query.sql.functions.table import ALIASES, SCALARS
 from bitbrook.query.sql.functions.times import UNITS
 from bitbrook.query.sql.tree import (
-    Case,
+    GROUPING,
+    UNNEST,
+    Aggregate,
     Column,
     Constant,
     Expression,
@@ -28,17 +34,17 @@ from bitbrook.query.sql.tree import (
 )
 from bitbrook.query.sql.types import (
     BOOL,
+    INT,
     STRING,
     VOID,
-    common_type,
-    timestamp,
 )
-from bitbrook.schema.field_types import TimeUnit
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expression as Node
 else:
     Node = exp.Expression
+
+GROUPING_KEYS_MAX = 32
 
 BindQuery = Callable[[Any, Scope], Query]
 
@@ -54,6 +60,7 @@ _ARITHMETIC: dict[type[Node], str] = {
     exp.BitwiseRightShift: ">>",
     exp.DPipe: "||",
 }
+_NOW = frozenset({"NOW", "GET_CURRENT_TIMESTAMP", "TRANSACTION_TIMESTAMP"})
 _COMPARISONS: dict[type[Node], str] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -70,7 +77,10 @@ class ExpressionBinder:
     def __init__(self, scope: Scope, bind_query: BindQuery) -> None:
         self.scope = scope
         self.text = scope.text
-        self._bind_query = bind_query
+        self.bind_query = bind_query
+        self._predicates = PredicateBinder(self.bind, self.condition, scope)
+        self._moments = MomentBinder(self.bind, scope)
+        self._nested = NestedBinder(self.bind, scope)
         self._aggregates = AggregateBinder(self.bind, scope)
         self._binders: dict[type[Node], Callable[[Any], Expression]] = {
             exp.Column: self._column,
@@ -81,21 +91,33 @@ class ExpressionBinder:
             exp.Not: self._not,
             exp.Neg: self._negative,
             exp.BitwiseNot: self._bit_not,
-            exp.Is: self._is,
-            exp.Between: self._between,
+            exp.Is: self._predicates.is_tested,
+            exp.Between: self._predicates.between,
             exp.In: self._in,
-            exp.Like: self._like,
-            exp.Case: self._case,
+            exp.Like: self._predicates.like,
+            exp.Case: self._predicates.case,
             exp.Cast: self._cast,
             exp.Array: self._array,
-            exp.CurrentTimestamp: self._now,
-            exp.CurrentDate: self._today,
+            exp.CurrentTimestamp: self._moments.now,
+            exp.CurrentDate: self._moments.today,
             exp.Exists: self._exists,
             exp.Subquery: self._scalar_query,
             exp.Select: self._scalar_query,
             exp.Anonymous: self._call,
             exp.Window: self._window,
             exp.Filter: self._filtered,
+            exp.WithinGroup: self._aggregates.bind_within_group,
+            exp.Struct: self._nested.struct,
+            exp.Bracket: self._nested.bracket,
+            exp.Dot: self._nested.dot,
+            exp.Identifier: self._name,
+            exp.ILike: self._predicates.like,
+            exp.SimilarTo: self._predicates.similar,
+            exp.NullSafeEQ: self._predicates.distinct_from,
+            exp.NullSafeNEQ: self._predicates.distinct_from,
+            exp.TryCast: self._cast,
+            exp.Extract: self._moments.extract,
+            exp.Pow: self._power,
         }
 
     def bind(self, node: Node) -> Expression:
@@ -109,6 +131,8 @@ class ExpressionBinder:
             return constant
         kind = type(node)
         self._check_parts(node)
+        if isinstance(node, exp.Add | exp.Sub) and isinstance(node.expression, exp.Interval):
+            return self._moments.moved(node)
         if kind in _ARITHMETIC:
             left, right = self.bind(node.this), self.bind(node.expression)
             return operators.arithmetic(_ARITHMETIC[kind], left, right, self.text)
@@ -130,6 +154,10 @@ class ExpressionBinder:
                 message = f"'{node.sql()[:40]}' is not an expression that can be used here"
                 raise self.text.error(message, offset_of(node))
 
+    def unnested(self, node: Node, offset: int) -> Expression:
+        """Return a call of unnest() of what a node writes."""
+        return self._nested.unnested(node, offset)
+
     def condition(self, node: Node) -> Expression:
         """Return a bound condition.
 
@@ -144,18 +172,55 @@ class ExpressionBinder:
     def _column(self, node: exp.Column) -> Expression:
         if isinstance(node.this, exp.Star):
             raise self.text.error("'*' can only be selected or counted", offset_of(node))
-        if node.args.get("db") is not None:
-            raise self.text.error(f"column '{node.sql()}' not found", offset_of(node))
-        table = name_of(node.args["table"]) if node.args.get("table") else None
-        name, offset = name_of(node.this), offset_of(node.args.get("table") or node)
-        column = self.scope.find_column(table, name, offset)
+        names = [
+            name_of(part)
+            for key in ("catalog", "db", "table", "this")
+            if (part := node.args.get(key)) is not None
+        ]
+        first = next(part for key in _NAMES if (part := node.args.get(key)) is not None)
+        offset = offset_of(first if len(names) > 1 else node)
+        if len(names) > 1 and (names[0] in self.scope.variables or not self._is_table(names[0])):
+            # No table is called so: the fields of a struct.
+            found = self._named(None, names[0], offset)
+            if found is None:
+                raise self.text.error(f"table or view '{names[0]}' not found", offset)
+            return self._fields(found, names[1:], offset)
+        table, name, *fields = names if len(names) > 1 else [None, *names]
+        assert name is not None, "a column has a name"
+        column = self._named(table, name, offset)
         if column is not None:
-            return column
-        if table is None and name in self.scope.aliases:
-            return self.scope.aliases[name]
+            return self._fields(column, fields, offset)
         if "-" in name and not node.this.args.get("quoted"):
             return self.bind(_as_difference(node))
         raise self.text.error(f"column '{name}' not found", offset)
+
+    def _is_table(self, name: str) -> bool:
+        return self.scope.knows_table(name)
+
+    def _named(self, table: str | None, name: str, offset: int) -> Expression | None:
+        """Return what a name means, None if it means nothing."""
+        if table is None and name in self.scope.variables:
+            return self.scope.variables[name]
+        if table is None and name in self.scope.merged:
+            return self.scope.merged[name]
+        column = self.scope.find_column(table, name, offset)
+        if column is None and table is None:
+            return self.scope.aliases.get(name)
+        return column
+
+    def _fields(self, value: Expression, names: Sequence[str | None], offset: int) -> Expression:
+        for name in names:
+            assert name is not None, "fields have names"
+            value = self._nested.field(value, name, offset)
+        return value
+
+    def _name(self, node: exp.Identifier) -> Expression:
+        """Return what the parameter of a lambda stands for."""
+        name, offset = name_of(node), offset_of(node)
+        found = self._named(None, name, offset)
+        if found is None:
+            raise self.text.error(f"column '{name}' not found", offset)
+        return found
 
     def _parameter(self, node: exp.Parameter) -> Expression:
         """Return the column that `@0` means in TRANSFORM."""
@@ -189,22 +254,6 @@ class ExpressionBinder:
     def _bit_not(self, node: exp.BitwiseNot) -> Expression:
         return operators.unary("~", self.bind(node.this), self.text)
 
-    def _is(self, node: exp.Is) -> Expression:
-        operand = self.bind(node.this)
-        if isinstance(node.expression, exp.Null):
-            tested = operators.is_null(operand)
-            return operators.negation(tested, self.text) if node.args.get("negate") else tested
-        raise self.text.error("IS takes NULL or NOT NULL", offset_of(node.expression))
-
-    def _between(self, node: exp.Between) -> Expression:
-        operand = self.bind(node.this)
-        low, high = self.bind(node.args["low"]), self.bind(node.args["high"])
-        tests = [
-            operators.comparison(">=", operand, low, self.text),
-            operators.comparison("<=", operand, high, self.text),
-        ]
-        return operators.connected("AND", tests, self.text)
-
     def _in(self, node: exp.In) -> Expression:
         operand = self.bind(node.this)
         query = node.args.get("query")
@@ -222,52 +271,21 @@ class ExpressionBinder:
         items = [self.bind(item) for item in node.expressions]
         return operators.in_list(operand, items, self.text)
 
-    def _like(self, node: exp.Like) -> Expression:
-        tested = operators.like(self.bind(node.this), self.bind(node.expression), self.text)
-        return operators.negation(tested, self.text) if node.args.get("negate") else tested
-
-    def _case(self, node: exp.Case) -> Expression:
-        subject = node.this
-        branches = []
-        kind = VOID
-        values = [branch.args["true"] for branch in node.args["ifs"]]
-        bound = [self.bind(value) for value in values]
-        default = node.args.get("default")
-        otherwise = Constant.of(None, VOID) if default is None else self.bind(default)
-        for value in (*bound, otherwise):
-            together = common_type(kind, value.type)
-            if together is None:
-                message = f"types '{kind}' and '{value.type}' are not equatable"
-                raise self.text.error(message, value.offset)
-            kind = together
-        for branch, value in zip(node.args["ifs"], bound, strict=True):
-            if subject is None:
-                condition = self.condition(branch.this)
-            else:
-                condition = operators.comparison(
-                    "=", self.bind(subject), self.bind(branch.this), self.text
-                )
-            branches.append((condition, value))
-        return Case(tuple(branches), otherwise, kind, offset_of(node))
-
     def _cast(self, node: exp.Cast) -> Expression:
         operand = self.bind(node.this)
-        return cast_to(operand, type_of_name(node.args["to"], self.text), operand.offset, self.text)
+        kind = type_of_name(node.args["to"], self.text)
+        is_tried = isinstance(node, exp.TryCast)
+        return cast_to(operand, kind, operand.offset, self.text, is_tried=is_tried)
 
     def _array(self, node: exp.Array) -> Expression:
-        members = [self.bind(member) for member in node.expressions]
-        constants = [member for member in members if isinstance(member, Constant)]
-        if len(constants) < len(members):
-            raise self.text.error("literal expression expected", offset_of(node))
+        if any(isinstance(member, exp.Comprehension | exp.Array) for member in node.expressions):
+            return self._nested.list_of(node)
+        written = [literals.member(member, self.text) for member in node.expressions]
+        constants = [member for member in written if member is not None]
+        if len(constants) < len(written):
+            members = [self.bind(member) for member in node.expressions]
+            return self._nested.listed(members, offset_of(node))
         return literals.set_of(constants, offset_of(node), self.text)
-
-    def _now(self, node: Node) -> Expression:
-        now_us = self.scope.statement.now_us
-        return Constant.of(now_us, timestamp(TimeUnit.MICROSECOND), offset_of(node))
-
-    def _today(self, node: Node) -> Expression:
-        day_us = self.scope.statement.now_us // 86_400_000_000 * 86_400_000_000
-        return Constant.of(day_us, timestamp(TimeUnit.MICROSECOND), offset_of(node))
 
     def _exists(self, node: exp.Exists) -> Expression:
         bound, inner = self._query(node.this)
@@ -288,7 +306,7 @@ class ExpressionBinder:
 
     def _query(self, node: Node) -> tuple[Query, Scope]:
         inner = self.scope.child()
-        bound = self._bind_query(node, inner)
+        bound = self.bind_query(node, inner)
         if inner.is_correlated:
             bound.is_correlated = True
         return bound, inner
@@ -299,6 +317,27 @@ class ExpressionBinder:
 
     def _call(self, node: exp.Anonymous) -> Expression:
         name, offset = str(node.name).upper(), offset_of(node)
+        name = ALIASES.get(name, name)
+        if name in _NOW or name == "TODAY":
+            if node.expressions:
+                raise self.text.error(f"'{name.lower()}' takes nothing", offset)
+            return self._moments.now(node) if name in _NOW else self._moments.today(node)
+        if name == "TIME_BUCKET":
+            return self._moments.bucket(node)
+        if name == UNNEST:
+            return self._nested.unnest(node)
+        if name in {"STRUCT_PACK", "ROW"}:
+            return self._nested.struct(node)
+        if name == "STRUCT_EXTRACT" and len(node.expressions) == 2:
+            field = self.bind(node.expressions[1])
+            shown = field.value if isinstance(field, Constant) else None
+            if not isinstance(shown, str):
+                raise self.text.error("literal expression expected", field.offset)
+            return self._nested.field(self.bind(node.expressions[0]), shown.lower(), offset)
+        if name in LAMBDAS:
+            return self._nested.lambda_call(name, node)
+        if name in {"GROUPING", "GROUPING_ID"}:
+            return self._grouping(node)
         if self._aggregates.knows(name):
             return self._aggregates.bind_call(node)
         function = SCALARS.get(name)
@@ -315,8 +354,26 @@ class ExpressionBinder:
             if takes_unit and _is_bare_unit(argument):
                 arguments.append(Constant.of(argument.name.upper(), STRING, offset_of(argument)))
             else:
-                arguments.append(self.bind(argument))
-        return scalar(name, arguments, offset, self.text)
+                arguments.append(self._nested.argument(name, index, argument))
+        return scalar(str(node.name), arguments, offset, self.text)
+
+    def _power(self, node: exp.Pow) -> Expression:
+        given = [self.bind(node.this), self.bind(node.expression)]
+        return scalar("POW", given, given[0].offset, self.text)
+
+    def _grouping(self, node: exp.Anonymous) -> Expression:
+        """Return which of some keys a row of groups is not grouped by, as bits."""
+        keys = tuple(self.bind(key) for key in node.expressions)
+        if not 1 <= len(keys) <= GROUPING_KEYS_MAX:
+            raise self.text.error("grouping() takes keys of GROUP BY", offset_of(node))
+        return Aggregate(
+            GROUPING,
+            keys,
+            INT,
+            lambda arguments, _: f"CAST(GROUPING({', '.join(arguments)}) AS BIGINT)",
+            offset=offset_of(node),
+            prefix=self.text.prefix(offset_of(node)),
+        )
 
     def _window(self, node: exp.Window) -> Expression:
         return self._aggregates.bind_window(node)
@@ -356,9 +413,16 @@ def _as_difference(column: exp.Column) -> Node:
     return node
 
 
+_NAMES = ("catalog", "db", "table", "this")
 _OPERANDS = frozenset({"this", "expression"})
 _PARTS: dict[type[Node], frozenset[str]] = {
-    exp.Column: frozenset({"this", "table", "db"}),
+    exp.Column: frozenset(_NAMES),
+    exp.Array: frozenset({"expressions", "bracket_notation"}),
+    exp.Struct: frozenset({"expressions"}),
+    exp.Bracket: frozenset({"this", "expressions", "offset"}),
+    exp.ILike: _OPERANDS | {"negate"},
+    exp.TryCast: frozenset({"this", "to", "safe", "requires_string"}),
+    exp.Identifier: frozenset({"this", "quoted"}),
     exp.Div: _OPERANDS | {"typed", "safe"},
     exp.DPipe: _OPERANDS | {"safe"},
     exp.Is: _OPERANDS | {"negate"},
@@ -367,7 +431,6 @@ _PARTS: dict[type[Node], frozenset[str]] = {
     exp.In: frozenset({"this", "expressions", "query", "unnest", "field"}),
     exp.Case: frozenset({"this", "ifs", "default"}),
     exp.Cast: frozenset({"this", "to"}),
-    exp.Array: frozenset({"expressions", "bracket_notation"}),
     exp.Anonymous: frozenset({"this", "expressions"}),
     exp.Window: frozenset({"this", "partition_by", "order", "spec", "over", "alias"}),
     exp.Select: frozenset(exp.Select.arg_types),

@@ -9,12 +9,15 @@ from bitbrook.query.sql.bind.expressions import ExpressionBinder
 from bitbrook.query.sql.bind.places import offset_of
 from bitbrook.query.sql.bind.scope import Scope
 from bitbrook.query.sql.tree import (
+    GROUPING,
     Aggregate,
     Column,
+    Constant,
     Expression,
     Output,
     Select,
     Window,
+    is_unnesting,
     parts_of,
     walk,
 )
@@ -25,6 +28,7 @@ else:
     Node = exp.Expression
 
 CUBE_KEYS_MAX = 10
+SETS_MAX = 4_096
 
 GroupingSets = list[tuple[int, ...]] | None
 
@@ -38,19 +42,36 @@ def bind_groups(
     keys: list[Expression] = []
     plain: list[int] = []
     sets: list[tuple[int, ...]] | None = None
+    if node.args.get("all"):
+        return _all_keys(outputs), None
     for part in node.expressions:
         if isinstance(part, exp.GroupingSets | exp.Rollup | exp.Cube):
-            if sets is not None:
-                raise scope.text.unsupported("GROUP BY takes one list of sets", offset_of(part))
-            sets = _sets(part, keys, outputs, scope, binder)
+            # Several lists make every combination of theirs.
+            more = _sets(part, keys, outputs, scope, binder)
+            sets = [(*one, *other) for one in sets or [()] for other in more]
+            if len(sets) > SETS_MAX:
+                message = f"{len(sets):,} sets of groups here and {SETS_MAX:,} are allowed"
+                raise scope.text.error(message, offset_of(part))
         else:
             plain.append(_index(_key(part, outputs, scope, binder), keys))
-    if any(node.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals", "all")):
+    if any(node.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
         message = "write GROUP BY GROUPING SETS (...), ROLLUP (...) or CUBE (...)"
         raise scope.text.error(message, offset_of(node))
     if sets is None:
         return keys, None
-    return keys, [(*plain, *members) for members in sets]
+    return keys, [tuple(dict.fromkeys((*plain, *members))) for members in sets]
+
+
+def _all_keys(outputs: list[Output]) -> list[Expression]:
+    """Return what GROUP BY ALL groups by: all that is selected and no aggregate."""
+    keys = [output.expression for output in outputs]
+    return list(
+        dict.fromkeys(
+            key
+            for key in keys
+            if not any(isinstance(part, Aggregate | Window | Constant) for part in walk(key))
+        )
+    )
 
 
 def _sets(
@@ -62,6 +83,9 @@ def _sets(
 ) -> list[tuple[int, ...]]:
     lists = []
     for member in node.expressions:
+        if isinstance(member, exp.Rollup | exp.Cube | exp.GroupingSets):
+            lists += _sets(member, keys, outputs, scope, binder)
+            continue
         parts = _members(member)
         lists.append(tuple(_index(_key(part, outputs, scope, binder), keys) for part in parts))
     if isinstance(node, exp.GroupingSets):
@@ -104,6 +128,8 @@ def _key(node: Node, outputs: list[Output], scope: Scope, binder: ExpressionBind
     else:
         key = binder.bind(node)
     for part in walk(key):
+        if is_unnesting(part):
+            raise scope.text.error("unnest() goes into FROM or is selected", offset_of(node))
         if isinstance(part, Aggregate | Window):
             raise scope.text.error("aggregates are not allowed in GROUP BY", offset_of(node))
     return key
@@ -125,6 +151,11 @@ def check_grouped(select: Select, scope: Scope) -> None:
     waiting = checked[::-1]
     while waiting:
         expression = waiting.pop()
+        if isinstance(expression, Aggregate) and expression.name == GROUPING:
+            for key in expression.arguments:
+                if key not in select.groups:
+                    message = "grouping() takes keys of GROUP BY"
+                    raise scope.text.error(message, key.offset)
         if expression in select.groups or isinstance(expression, Aggregate):
             continue
         if isinstance(expression, Window):

@@ -108,7 +108,7 @@ def comparison(
 def brought_together(
     left: Expression, right: Expression, text: StatementText
 ) -> tuple[Expression, Expression]:
-    """Return two operands with a string that meets a timestamp read as one.
+    """Return two operands with a string that meets a timestamp, or a set a vector, read as one.
 
     Raises:
         InvalidStatement: their types cannot be compared.
@@ -117,6 +117,10 @@ def brought_together(
         right = as_time(right, text)
     elif right.type.kind is Kind.TIMESTAMP and left.type.is_text:
         left = as_time(left, text)
+    elif left.type.kind is Kind.VECTOR:
+        right = literals.as_vector(right, text)
+    elif right.type.kind is Kind.VECTOR:
+        left = literals.as_vector(left, text)
     if not are_equatable(left.type, right.type):
         message = f"types '{left.type}' and '{right.type}' are not equatable"
         raise text.error(message, left.offset)
@@ -140,12 +144,20 @@ def in_list(operand: Expression, items: list[Expression], text: StatementText) -
     return InList(operand, tuple(item for _, item in pairs), operand.offset)
 
 
-def like(operand: Expression, pattern: Expression, text: StatementText) -> Expression:
-    """Return whether a string matches a pattern of `%` and `_`."""
+def like(
+    operand: Expression, pattern: Expression, text: StatementText, word: str = "LIKE"
+) -> Expression:
+    """Return whether a string matches a pattern of `%` and `_`; ILIKE takes any case."""
     for side in (operand, pattern):
         if not (side.type.is_text or side.type.kind is Kind.VOID):
-            raise incompatible("LIKE", side, text)
-    return Call("LIKE", (operand, pattern), BOOL, LOGIC["LIKE"], operand.offset)
+            raise incompatible(word, side, text)
+    return Call(word, (operand, pattern), BOOL, LOGIC[word], operand.offset)
+
+
+def distinct_from(left: Expression, right: Expression, text: StatementText) -> Expression:
+    """Return whether two operands differ, where null differs from all but null."""
+    left, right = brought_together(left, right, text)
+    return Call("DISTINCT FROM", (left, right), BOOL, LOGIC["DISTINCT FROM"], left.offset)
 
 
 def negation(operand: Expression, text: StatementText) -> Expression:

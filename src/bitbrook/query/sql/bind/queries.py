@@ -13,7 +13,10 @@ from bitbrook.query.sql.bind.grouping import bind_groups, check_grouped
 from bitbrook.query.sql.bind.operators import check_is_condition
 from bitbrook.query.sql.bind.places import chain_of, name_of, offset_of
 from bitbrook.query.sql.bind.scope import Scope
-from bitbrook.query.sql.bind.sources import SourceBinder
+from bitbrook.query.sql.bind.set_operations import set_operation
+from bitbrook.query.sql.bind.sources import SourceBinder, bind_pivot
+from bitbrook.query.sql.bind.stars import bind_selected
+from bitbrook.query.sql.bind.values import bind_values
 from bitbrook.query.sql.tree import (
     Aggregate,
     Column,
@@ -28,7 +31,7 @@ from bitbrook.query.sql.tree import (
     Window,
     walk,
 )
-from bitbrook.query.sql.types import SqlType, common_type
+from bitbrook.query.sql.types import Kind, SqlType
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expression as Node
@@ -49,6 +52,7 @@ _CLAUSES = frozenset(
         "offset",
         "distinct",
         "with_",
+        "windows",
     }
 )
 _SET_CLAUSES = frozenset(
@@ -69,6 +73,10 @@ def bind_query(node: Node, scope: Scope) -> Query:
             return _bind_set_operation(node, scope)
         case exp.Subquery():
             return _bind_parenthesised(node, scope)
+        case exp.Values():
+            return bind_values(node, scope, ExpressionBinder(scope, bind_query))
+        case exp.Pivot():
+            return bind_pivot(node, scope, bind_query)
         case _:
             raise scope.text.error("a SELECT is expected here", offset_of(node))
 
@@ -86,17 +94,19 @@ def _bind_select(node: exp.Select, scope: Scope) -> Select:
     ctes = _bind_ctes(node, scope)
     binder = ExpressionBinder(scope, bind_query)
     source = SourceBinder(scope, binder, bind_query).bind(node)
+    scope.windows = {name_of(each.this): each for each in node.args.get("windows") or ()}
     where = node.args.get("where")
     conditions = _conditions(where.this, binder) if where else []
     for condition in conditions:
         _refuse_aggregates(condition, "WHERE", scope)
     for relation in scope.relations:
         relation.reads_members = True
-    outputs = _outputs(node, scope, binder)
+    outputs = bind_selected(node, scope, binder)
     for output in outputs:
         if output.name:
             scope.aliases.setdefault(output.name, output.expression)
     groups, sets = bind_groups(node.args.get("group"), outputs, scope, binder)
+    distinct = node.args.get("distinct")
     having = node.args.get("having")
     having_conditions = _conditions(having.this, binder) if having else []
     qualify = node.args.get("qualify")
@@ -110,7 +120,8 @@ def _bind_select(node: exp.Select, scope: Scope) -> Select:
         having=having_conditions,
         qualify=binder.condition(qualify.this) if qualify else None,
         order=order,
-        is_distinct=_distinct(node, scope),
+        is_distinct=distinct is not None and distinct.args.get("on") is None,
+        distinct_on=_distinct_on(distinct, outputs, scope, binder),
         ctes=ctes,
         is_correlated=scope.is_correlated,
     )
@@ -128,11 +139,17 @@ def _check_clauses(node: Node, known: frozenset[str], scope: Scope) -> None:
             raise scope.text.unsupported(f"{key.strip('_').upper()} is not supported", 0)
 
 
-def _distinct(node: exp.Select, scope: Scope) -> bool:
-    distinct = node.args.get("distinct")
-    if distinct is not None and distinct.args.get("on") is not None:
-        raise scope.text.unsupported("DISTINCT ON is not supported", offset_of(distinct))
-    return distinct is not None
+def _distinct_on(
+    node: exp.Distinct | None, outputs: list[Output], scope: Scope, binder: ExpressionBinder
+) -> list[Expression]:
+    on = None if node is None else node.args.get("on")
+    if on is None:
+        return []
+    keys = on.expressions if isinstance(on, exp.Tuple) else [on]
+    chosen = [_position_or_alias(key, outputs, scope) or binder.bind(key) for key in keys]
+    for key in chosen:
+        _refuse_aggregates(key, "DISTINCT ON", scope)
+    return chosen
 
 
 def _conditions(node: Node, binder: ExpressionBinder) -> list[Expression]:
@@ -159,60 +176,19 @@ def _has_aggregates(select: Select) -> bool:
     return any(isinstance(part, Aggregate) for each in expressions for part in walk(each))
 
 
-def _outputs(node: exp.Select, scope: Scope, binder: ExpressionBinder) -> list[Output]:
-    outputs: list[Output] = []
-    for selected in node.expressions:
-        star_table = _star(selected)
-        if star_table is not None:
-            outputs += _starred(selected, star_table, scope)
-            continue
-        if isinstance(selected, exp.Alias):
-            expression = binder.bind(selected.this)
-            outputs.append(Output(name_of(selected.args["alias"]), expression))
-            continue
-        expression = binder.bind(selected)
-        name = selected.name.lower() if isinstance(expression, Column) else ""
-        outputs.append(Output(name, expression))
-    if not outputs:
-        raise scope.text.error("SELECT needs something to select", offset_of(node))
-    return outputs
-
-
-def _star(node: Node) -> str | None:
-    """Return the table of `t.*`, '' for `*`, None for anything else."""
-    if isinstance(node, exp.Star):
-        if any(node.args.values()):
-            return None
-        return ""
-    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
-        return name_of(node.args["table"])
-    return None
-
-
-def _starred(node: Node, table: str, scope: Scope) -> list[Output]:
-    relations = [r for r in scope.visible() if table in {"", r.alias}]
-    if not relations:
-        message = f"table or view '{table}' not found" if table else "'*' needs a FROM"
-        raise scope.text.error(message, offset_of(node))
-    return [
-        Output(name, column)
-        for relation in relations
-        for (name, _), column in zip(
-            relation.columns, relation.all_columns(offset_of(node)), strict=True
-        )
-    ]
-
-
 def _order(
     node: exp.Order | None, outputs: list[Output], scope: Scope, binder: ExpressionBinder
 ) -> list[OrderItem]:
     if node is None:
         return []
     items = []
-    for ordered in node.expressions:
+    for ordered in _all_in_order(node, outputs):
+        if isinstance(ordered, OrderItem):
+            items.append(ordered)
+            continue
         chosen = _position_or_alias(ordered.this, outputs, scope)
         expression = binder.bind(ordered.this) if chosen is None else chosen
-        if expression.type.is_set:
+        if expression.type.is_set or expression.type.kind is Kind.VECTOR:
             raise scope.text.error(
                 f"unable to sort a column of type '{expression.type}'", offset_of(ordered)
             )
@@ -224,6 +200,17 @@ def _order(
             )
         )
     return items
+
+
+def _all_in_order(node: exp.Order, outputs: list[Output]) -> list[Any]:
+    """Return the keys of an ORDER BY, of ORDER BY ALL each output."""
+    keys = list(node.expressions)
+    if len(keys) == 1 and isinstance(keys[0].this, exp.Column) and keys[0].this.name == "all":
+        named = {output.name for output in outputs}
+        if keys[0].this.args.get("table") is None and "all" not in named:
+            words = [bool(keys[0].args.get(word)) for word in ("desc", "nulls_first")]
+            return [OrderItem(output.expression, *words) for output in outputs]
+    return keys
 
 
 def _position_or_alias(node: Node, outputs: list[Output], scope: Scope) -> Expression | None:
@@ -241,11 +228,17 @@ def _position_or_alias(node: Node, outputs: list[Output], scope: Scope) -> Expre
 
 def _page(node: Node, scope: Scope, binder: ExpressionBinder) -> tuple[int | None, int]:
     limit, offset = node.args.get("limit"), node.args.get("offset")
-    if isinstance(limit, exp.Fetch) or (
-        limit is not None and (limit.args.get("limit_options") or limit.args.get("expressions"))
+    options = None if limit is None else limit.args.get("limit_options")
+    if limit is not None and (
+        limit.args.get("expressions")
+        or (options and (options.args.get("percent") or options.args.get("with_ties")))
     ):
         raise scope.text.error("LIMIT takes a whole number", offset_of(limit))
-    count = None if limit is None else _count(limit.expression, scope, binder)
+    count = None
+    if isinstance(limit, exp.Fetch):
+        count = 1 if limit.args.get("count") is None else _count(limit.args["count"], scope, binder)
+    elif limit is not None:
+        count = _count(limit.expression, scope, binder)
     start = 0 if offset is None else _count(offset.expression, scope, binder)
     return count, start
 
@@ -261,6 +254,9 @@ def _count(node: Node, scope: Scope, binder: ExpressionBinder) -> int:
 
 def _check_distinct_order(select: Select, scope: Scope) -> None:
     selected = [output.expression for output in select.outputs]
+    if select.distinct_on and select.is_aggregated:
+        message = "DISTINCT ON goes with records, not with groups"
+        raise scope.text.error(message, select.distinct_on[0].offset)
     for item in select.order:
         if select.is_distinct and item.expression not in selected:
             message = "with DISTINCT, ORDER BY takes what is selected"
@@ -304,7 +300,7 @@ def _bind_recursive(
     inner = scope.sibling()
     inner.ctes[name] = (Cte(unique, first), columns)
     second = bind_query(node.expression, inner)
-    joined = _set_operation(node, first, second, scope)
+    joined = set_operation(node, first, second, scope.text)
     joined.columns = first.columns
     return Cte(unique, joined, is_recursive=True)
 
@@ -314,7 +310,7 @@ def _bind_set_operation(node: exp.SetOperation, scope: Scope) -> SetOperation:
     ctes = _bind_ctes(node, scope)
     left = bind_query(node.this, scope.sibling())
     right = bind_query(node.expression, scope.sibling())
-    joined = _set_operation(node, left, right, scope)
+    joined = set_operation(node, left, right, scope.text)
     joined.ctes = ctes
     joined.is_correlated = left.is_correlated or right.is_correlated
     scope.is_correlated = scope.is_correlated or joined.is_correlated
@@ -328,24 +324,8 @@ def _bind_set_operation(node: exp.SetOperation, scope: Scope) -> SetOperation:
         if not isinstance(chosen, Column):
             message = "ORDER BY after a set operation takes names or positions of its columns"
             raise scope.text.error(message, offset_of(ordered))
-        joined.order.append((int(chosen.name[1:]), bool(ordered.args.get("desc"))))
+        is_descending = bool(ordered.args.get("desc"))
+        nulls_first = bool(ordered.args.get("nulls_first"))
+        joined.order.append((int(chosen.name[1:]), is_descending, nulls_first))
     joined.limit, joined.offset = _page(node, scope, ExpressionBinder(scope, bind_query))
     return joined
-
-
-def _set_operation(node: exp.SetOperation, left: Query, right: Query, scope: Scope) -> SetOperation:
-    operator = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
-    if not node.args.get("distinct"):
-        operator += " ALL"
-    ones, others = left.columns, right.columns
-    if len(ones) != len(others):
-        message = f"{len(ones)} columns on one side and {len(others)} on the other"
-        raise scope.text.error(message, offset_of(node))
-    columns: list[tuple[str, SqlType]] = []
-    for (name, one), (_, other) in zip(ones, others, strict=True):
-        kind: Any = common_type(one, other)
-        if kind is None:
-            message = f"types '{one}' and '{other}' are not equatable"
-            raise scope.text.error(message, offset_of(node))
-        columns.append((name, kind))
-    return SetOperation(operator, left, right, columns)

@@ -64,7 +64,7 @@ def parse_query_tokens(tokens: list[Token], text: StatementText) -> exp.Expressi
     if not tokens:
         raise text.error("a SELECT is expected", len(text.text))
     tree = guarded(lambda: new_parser().parse(tokens, text.text)[0], text)
-    if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery):
+    if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery | exp.Values | exp.Pivot):
         raise text.error("a SELECT is expected", tokens[0].start)
     return tree
 

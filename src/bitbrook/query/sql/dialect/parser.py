@@ -32,6 +32,8 @@ class BitbrookParser(parser.Parser):
     FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
     FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         "CAST": lambda self: self._parse_cast(strict=True),
+        "EXTRACT": lambda self: self._parse_extract(),
+        "TRY_CAST": lambda self: self._parse_cast(False, safe=True),  # noqa: FBT003 - its name
     }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
         "CASE": lambda self: self._parse_case(),
@@ -39,7 +41,14 @@ class BitbrookParser(parser.Parser):
     PRIMARY_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
         token: _placed(parse) for token, parse in parser.Parser.PRIMARY_PARSERS.items()
     }
-    STATEMENT_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {}
+    STATEMENT_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+        TokenType.PIVOT: lambda self: self._parse_simplified_pivot(),
+        TokenType.UNPIVOT: lambda self: self._parse_simplified_pivot(is_unpivot=True),
+    }
+    EXPONENT: ClassVar[dict[TokenType, type[exp.Expr]]] = {
+        TokenType.DSTAR: exp.Pow,
+        TokenType.CARET: exp.Pow,
+    }
     SUPPORTS_IMPLICIT_UNNEST = False
     ADJACENT_STRINGS_CANNOT_BE_CONNECTED = True
 
@@ -50,6 +59,17 @@ class BitbrookParser(parser.Parser):
     def read_expression(self) -> Any:
         """Return the expression that comes next."""
         return self._parse_expression()
+
+    def _parse_lambda(self, alias: bool = False) -> Any:  # noqa: FBT001, FBT002 - as it is called
+        """Parse an argument: an expression, `x -> x + 1` or `lambda x: x + 1`."""
+        index = self._index
+        if self._match_text_seq("LAMBDA"):
+            names = self._parse_csv(self._parse_lambda_arg)
+            if names and self._match(TokenType.COLON):
+                body = self._replace_lambda(self._parse_assignment(), names)
+                return self.expression(exp.Lambda(this=body, expressions=names))
+            self._retreat(index)
+        return super()._parse_lambda(alias=alias)
 
     def _parse_primary(self) -> Any:
         token = self._curr

@@ -29,6 +29,8 @@ class BitbrookTokenizer(Tokenizer):
         },
         "TOP": TokenType.TOP,
         "QUALIFY": TokenType.QUALIFY,
+        "POSITIONAL": TokenType.POSITIONAL,
+        "**": TokenType.DSTAR,
     }
     COMMANDS: ClassVar[set[TokenType]] = set()
 

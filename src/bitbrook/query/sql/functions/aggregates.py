@@ -6,6 +6,7 @@ variances are rounded to their digits, half away from zero, by exact integer div
 
 from collections.abc import Callable, Sequence
 
+from bitbrook.query.sql.functions.aggregates_beyond import AGGREGATES_BEYOND
 from bitbrook.query.sql.functions.definitions import (
     ANY,
     INTEGER,
@@ -13,6 +14,8 @@ from bitbrook.query.sql.functions.definitions import (
     LITERAL_NUMBER,
     MODIFIERS,
     NUMBER,
+    ORDERED,
+    ORDERING,
     AggregateFunction,
     Function,
     Parameter,
@@ -23,21 +26,21 @@ from bitbrook.query.sql.functions.definitions import (
     unscaled,
 )
 from bitbrook.query.sql.tree import Aggregate, Call, Expression
-from bitbrook.query.sql.types import INT, Kind, SqlType, decimal
+from bitbrook.query.sql.types import DOUBLE, INT, Kind, SqlType, decimal
 
 AVERAGE_SCALE = 4
 SPREAD_SCALE = 6
 
-_ORDERED = Parameter(
-    "decimal",
-    of_kind(Kind.INT, Kind.ID, Kind.DECIMAL, Kind.TIMESTAMP, Kind.STRING, Kind.VARCHAR, Kind.BOOL),
-)
 _RANKED = Parameter("decimal", of_kind(Kind.INT, Kind.ID, Kind.DECIMAL, Kind.TIMESTAMP))
 
 
 def _sum_type(arguments: Sequence[Expression]) -> SqlType:
     kind = arguments[0].type
-    return kind if kind.kind is Kind.DECIMAL else INT
+    return kind if kind.kind in {Kind.DECIMAL, Kind.DOUBLE} else INT
+
+
+def _average_type(arguments: Sequence[Expression]) -> SqlType:
+    return DOUBLE if arguments[0].type == DOUBLE else decimal(AVERAGE_SCALE)
 
 
 def _first_type(arguments: Sequence[Expression]) -> SqlType:
@@ -62,6 +65,8 @@ def _sum(arguments: list[str], call: Aggregate) -> str:
 
 
 def _average(arguments: list[str], call: Aggregate) -> str:
+    if call.type == DOUBLE:
+        return f"avg({_distinct(call)}{arguments[0]}){MODIFIERS}"
     scale = call.arguments[0].type.scale
     total = f"CAST(sum({_distinct(call)}{unscaled(arguments[0], scale)}){MODIFIERS} AS HUGEINT)"
     count = f"count({_distinct(call)}{arguments[0]}){MODIFIERS}"
@@ -102,12 +107,13 @@ def _correlation(arguments: list[str], _: Aggregate) -> str:
 AGGREGATES = {
     "COUNT": AggregateFunction((ANY,), INT, _count),
     "SUM": AggregateFunction((NUMBER,), _sum_type, _sum),
-    "AVG": AggregateFunction((NUMBER,), decimal(AVERAGE_SCALE), _average),
-    "MIN": AggregateFunction((_ORDERED,), _first_type, _extreme("min")),
-    "MAX": AggregateFunction((_ORDERED,), _first_type, _extreme("max")),
+    "AVG": AggregateFunction((NUMBER,), _average_type, _average),
+    "MIN": AggregateFunction((ORDERED,), _first_type, _extreme("min")),
+    "MAX": AggregateFunction((ORDERED,), _first_type, _extreme("max")),
     "PERCENTILE": AggregateFunction((_RANKED, LITERAL_NUMBER), _first_type, _percentile),
     "VAR": AggregateFunction((NUMBER,), decimal(SPREAD_SCALE), _variance),
     "CORR": AggregateFunction((NUMBER, NUMBER), decimal(SPREAD_SCALE), _correlation),
+    **AGGREGATES_BEYOND,
 }
 
 
@@ -115,19 +121,28 @@ def _ranking(function: str) -> Function:
     return Function((), INT, lambda _, __: f"CAST({function}(){MODIFIERS} AS BIGINT)")
 
 
+def _share(function: str) -> Function:
+    return Function((), DOUBLE, lambda _, __: f"{function}(){MODIFIERS}")
+
+
 def _neighbour(function: str) -> Function:
-    return Function(
-        (ANY, LITERAL_INTEGER),
-        _first_type,
-        lambda arguments, _: f"{function}({', '.join(arguments)}){MODIFIERS}",
-        required=1,
-    )
+    def render(arguments: list[str], call: Call) -> str:
+        given = [*arguments[:2], *(cast(each, call.type) for each in arguments[2:])]
+        return f"{function}({', '.join(given)}{ORDERING}){MODIFIERS}"
+
+    return Function((ANY, LITERAL_INTEGER, ANY), _first_type, render, required=1)
 
 
 def _edge(function: str) -> Function:
     return Function(
-        (ANY,), _first_type, lambda arguments, _: f"{function}({arguments[0]}){MODIFIERS}"
+        (ANY,),
+        _first_type,
+        lambda arguments, _: f"{function}({arguments[0]}{ORDERING}){MODIFIERS}",
     )
+
+
+def _nth(arguments: list[str], _: Call) -> str:
+    return f"nth_value({', '.join(arguments)}{ORDERING}){MODIFIERS}"
 
 
 def _tile(arguments: list[str], _: Call) -> str:
@@ -143,4 +158,10 @@ WINDOW_FUNCTIONS = {
     "LEAD": _neighbour("lead"),
     "FIRST_VALUE": _edge("first_value"),
     "LAST_VALUE": _edge("last_value"),
+    "NTH_VALUE": Function((ANY, INTEGER), _first_type, _nth),
+    "PERCENT_RANK": _share("percent_rank"),
+    "CUME_DIST": _share("cume_dist"),
 }
+
+IGNORING_NULLS = frozenset({"LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"})
+"""The window functions that IGNORE NULLS goes with."""

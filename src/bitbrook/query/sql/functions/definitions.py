@@ -12,11 +12,14 @@ from bitbrook.query.sql.tree import Aggregate, Call, Constant, Expression
 from bitbrook.query.sql.types import Kind, SqlType
 from bitbrook.schema.field_types import TimeUnit
 
+ORDERING = "\x02"
+"""Stands in an aggregate's SQL where ORDER BY goes: at the end of its arguments."""
+
 MODIFIERS = "\x01"
 """Stands in an aggregate's SQL where FILTER or OVER goes: after each of DuckDB's own aggregates."""
 
-_SPELLED_OUT = {"\0", MODIFIERS}
-"""Characters that no literal may hold as they are: DuckDB's end of text, and our own mark."""
+_SPELLED_OUT = {"\0", MODIFIERS, ORDERING}
+"""Characters that no literal may hold as they are: DuckDB's end of text, and our own marks."""
 
 Renderer = Callable[[list[str], Call], str]
 AggregateRenderer = Callable[[list[str], Aggregate], str]
@@ -50,11 +53,16 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class AggregateFunction:
-    """An aggregate; `operand` is what errors call an argument it cannot take."""
+    """An aggregate. Parameters beyond `required` may be left out.
+
+    An ordered one depends on the order in which it reads its records.
+    """
 
     parameters: tuple[Parameter, ...]
     returns: ResultType
     render: AggregateRenderer
+    required: int | None = None
+    is_ordered: bool = False
 
     def result_type(self, arguments: Sequence[Expression]) -> SqlType:
         """Return the type of a call with these arguments."""
@@ -71,13 +79,37 @@ TEXT = Parameter("string", of_kind(Kind.STRING, Kind.VARCHAR))
 INTEGER = Parameter("int", of_kind(Kind.INT, Kind.ID))
 LITERAL_TEXT = Parameter("string", TEXT.accepts, is_literal=True)
 LITERAL_INTEGER = Parameter("int", INTEGER.accepts, is_literal=True)
-NUMBER = Parameter("decimal", of_kind(Kind.INT, Kind.ID, Kind.DECIMAL))
-LITERAL_NUMBER = Parameter("decimal", NUMBER.accepts, is_literal=True)
+NUMBER = Parameter("decimal", of_kind(Kind.INT, Kind.ID, Kind.DECIMAL, Kind.DOUBLE))
+EXACT = Parameter("decimal", of_kind(Kind.INT, Kind.ID, Kind.DECIMAL))
+LITERAL_NUMBER = Parameter("decimal", EXACT.accepts, is_literal=True)
 TIME = Parameter("timestamp", of_kind(Kind.TIMESTAMP))
 UNIT = Parameter("string", TEXT.accepts, is_literal=True, is_unit=True)
 SET = Parameter("set", of_kind(Kind.IDSET, Kind.STRINGSET, Kind.IDSETQ, Kind.STRINGSETQ))
 TIMED_SET = Parameter("setq", of_kind(Kind.IDSETQ, Kind.STRINGSETQ))
+CONDITION = Parameter("bool", of_kind(Kind.BOOL))
+ORDERED = Parameter(
+    "decimal",
+    of_kind(
+        Kind.INT,
+        Kind.ID,
+        Kind.DECIMAL,
+        Kind.DOUBLE,
+        Kind.TIMESTAMP,
+        Kind.STRING,
+        Kind.VARCHAR,
+        Kind.BOOL,
+    ),
+)
+LISTED = Parameter("list", lambda kind: kind.is_listed or kind.kind is Kind.VOID)
+STRUCT = Parameter("struct", of_kind(Kind.STRUCT))
+LAMBDA_BODY = Parameter("lambda", lambda _: True)
+VECTOR = Parameter("vector", of_kind(Kind.VECTOR))
 ANY = Parameter("any", lambda _: True)
+
+
+def call_of(function: str, *parameters: Parameter, returns: ResultType) -> Function:
+    """Return a function that DuckDB has under a name, with arguments as they are."""
+    return Function(parameters, returns, lambda a, _: f"{function}({', '.join(a)})")
 
 
 def template(text: str) -> Renderer:
@@ -131,9 +163,21 @@ def duck_type(kind: SqlType) -> str:
         case Kind.STRINGSET | Kind.STRINGSETQ:
             return "VARCHAR[]"
         case Kind.VECTOR:
-            return "DOUBLE[]"
+            return f"FLOAT[{kind.length}]"
+        case Kind.DOUBLE:
+            return "DOUBLE"
+        case Kind.LIST:
+            return f"{duck_type(kind.item)}[]"
+        case Kind.STRUCT:
+            fields = (f"{name_quoted(name)} {duck_type(each)}" for name, each in kind.fields)
+            return f"STRUCT({', '.join(fields)})"
         case Kind.STRING | Kind.VARCHAR | Kind.VOID:
             return "VARCHAR"
+
+
+def name_quoted(identifier: str) -> str:
+    """Return a quoted identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 def cast(sql: str, kind: SqlType) -> str:

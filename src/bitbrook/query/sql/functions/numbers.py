@@ -21,12 +21,14 @@ from bitbrook.query.sql.functions.definitions import (
     unscaled,
 )
 from bitbrook.query.sql.tree import Call, Expression
-from bitbrook.query.sql.types import INT, STRING, VOID, Kind, SqlType, common_type, decimal
+from bitbrook.query.sql.types import DOUBLE, INT, STRING, VOID, Kind, SqlType, common_type, decimal
 from bitbrook.schema.limits import DECIMAL_SCALE_MAX
 
 
 def _sum_type(arguments: Sequence[Expression]) -> SqlType:
     kinds = [argument.type for argument in arguments]
+    if DOUBLE in kinds:
+        return DOUBLE
     if any(kind.kind is Kind.DECIMAL for kind in kinds):
         return decimal(max(kind.scale for kind in kinds))
     return INT
@@ -34,6 +36,8 @@ def _sum_type(arguments: Sequence[Expression]) -> SqlType:
 
 def _product_type(arguments: Sequence[Expression]) -> SqlType:
     kinds = [argument.type for argument in arguments]
+    if DOUBLE in kinds:
+        return DOUBLE
     if any(kind.kind is Kind.DECIMAL for kind in kinds):
         return decimal(min(DECIMAL_SCALE_MAX, sum(kind.scale for kind in kinds)))
     return INT
@@ -60,6 +64,9 @@ def _product(arguments: list[str], call: Call) -> str:
 def _quotient(arguments: list[str], call: Call) -> str:
     left, right = arguments
     fails = failure(call, "divisor is equal to zero")
+    if call.type == DOUBLE:
+        left, right = cast(left, DOUBLE), cast(right, DOUBLE)
+        return f"CASE WHEN {right} = 0 THEN {fails} ELSE {left} / {right} END"
     if call.type.kind is not Kind.DECIMAL:
         left, right = cast(left, INT), cast(right, INT)
         return f"CASE WHEN {right} = 0 THEN {fails} ELSE {left} // {right} END"
@@ -138,15 +145,22 @@ LOGIC: dict[str, Callable[[list[str], Call], str]] = {
     "OR": lambda arguments, _: "(" + " OR ".join(arguments) + ")",
     "NOT": lambda arguments, _: f"(NOT {arguments[0]})",
     "IS NULL": lambda arguments, _: f"({arguments[0]} IS NULL)",
+    "DISTINCT FROM": lambda arguments, _: f"({arguments[0]} IS DISTINCT FROM {arguments[1]})",
+    "ILIKE": lambda arguments, _: f"({arguments[0]} ILIKE {arguments[1]})",
     "LIKE": lambda arguments, _: f"({arguments[0]} LIKE {arguments[1]})",
 }
 
 
 def _rounded(arguments: list[str], call: Call) -> str:
+    if call.type == DOUBLE:
+        places = f"CAST({arguments[1]} AS INTEGER)" if len(arguments) > 1 else "0"
+        return f"round({arguments[0]}, {places})"
     return cast(cast(arguments[0], decimal(call.type.scale)), call.type)
 
 
 def _round_type(arguments: Sequence[Expression]) -> SqlType:
+    if arguments[0].type == DOUBLE:
+        return DOUBLE
     if arguments[0].type.kind is not Kind.DECIMAL:
         return INT
     if len(arguments) == 1:
@@ -155,7 +169,7 @@ def _round_type(arguments: Sequence[Expression]) -> SqlType:
     return decimal(max(0, min(int(places), DECIMAL_SCALE_MAX)) if isinstance(places, int) else 0)
 
 
-def _any_type(arguments: Sequence[Expression]) -> SqlType:
+def any_type(arguments: Sequence[Expression]) -> SqlType:
     """Return the type that holds all arguments; the binder has checked that there is one."""
     kind = VOID
     for argument in arguments:
@@ -185,8 +199,8 @@ NUMBER_FUNCTIONS = {
     "ROUND": Function((NUMBER, LITERAL_INTEGER), _round_type, _rounded, required=1),
     "FLOOR": Function((NUMBER,), INT, _whole("floor")),
     "CEIL": Function((NUMBER,), INT, _whole("ceil")),
-    "COALESCE": Function((ALIKE,), _any_type, _of_all("coalesce"), repeats=True),
-    "GREATEST": Function((ALIKE,), _any_type, _of_all("greatest"), repeats=True),
-    "LEAST": Function((ALIKE,), _any_type, _of_all("least"), repeats=True),
+    "COALESCE": Function((ALIKE,), any_type, _of_all("coalesce"), repeats=True),
+    "GREATEST": Function((ALIKE,), any_type, _of_all("greatest"), repeats=True),
+    "LEAST": Function((ALIKE,), any_type, _of_all("least"), repeats=True),
     "NULLIF": Function((ALIKE, ALIKE), lambda a: a[0].type, template("nullif({0}, {1})")),
 }

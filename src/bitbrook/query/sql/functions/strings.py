@@ -8,6 +8,7 @@ from bitbrook.query.sql.functions.definitions import (
     NUMBER,
     TEXT,
     Function,
+    Parameter,
     constant_of,
     failure,
     out_of_range,
@@ -15,7 +16,7 @@ from bitbrook.query.sql.functions.definitions import (
     template,
 )
 from bitbrook.query.sql.tree import Call, Expression
-from bitbrook.query.sql.types import INT, STRING
+from bitbrook.query.sql.types import INT, STRING, Kind
 
 LENGTH_MAX = 16 << 20
 """Characters that REPLICATE and SPACE may make."""
@@ -158,8 +159,12 @@ def _formatted(flags: str, verb: str, sql: str, argument: Expression) -> str:
             return f"({quoted(f'%!{verb}({kind}=')} || CAST({sql} AS VARCHAR) || ')')"
 
 
+_MEASURED = Parameter(
+    "string", lambda kind: kind.is_text or kind.is_listed or kind.kind is Kind.VOID
+)
+
 STRING_FUNCTIONS = {
-    "LEN": Function((TEXT,), INT, template("length({0})")),
+    "LEN": Function((_MEASURED,), INT, template("len({0})")),
     "UPPER": Function((TEXT,), STRING, template("upper({0})")),
     "LOWER": Function((TEXT,), STRING, template("lower({0})")),
     "REVERSE": Function((TEXT,), STRING, template("reverse({0})")),

@@ -31,6 +31,14 @@ def arrow_type(kind: SqlType) -> pa.DataType:
             return pa.list_(pa.uint64())
         case Kind.STRINGSET | Kind.STRINGSETQ:
             return pa.list_(pa.string())
+        case Kind.DOUBLE:
+            return pa.float64()
+        case Kind.LIST:
+            return pa.list_(arrow_type(kind.item))
+        case Kind.STRUCT:
+            return pa.struct([(name, arrow_type(each)) for name, each in kind.fields])
+        case Kind.VECTOR:
+            return pa.list_(pa.float32(), kind.length)
         case _:
             return pa.string()
 
@@ -99,9 +107,23 @@ def settled(table: pa.Table, kinds: list[SqlType]) -> pa.Table:
 
 
 def _settled(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if column.type == kind:
+        return column
+    if pa.types.is_nested(kind):
+        column = pa.chunked_array([column.combine_chunks()], column.type)
+    _check_decimals(column, kind)
+    return column.cast(kind)
+
+
+def _check_decimals(column: pa.ChunkedArray | pa.Array, kind: pa.DataType) -> None:
+    """Return if all decimals in a column, in its lists and structs too, have as few digits."""
     if pa.types.is_decimal(kind):
         bounds = pc.min_max(column).as_py()
         for bound in bounds.values():
             if bound is not None and not INT64_MIN <= bound.scaleb(kind.scale) <= INT64_MAX:
                 raise OutOfRange(f"[1:1] value '{bound:f}' out of range")
-    return column if column.type == kind else column.cast(kind)
+    elif pa.types.is_list(kind):
+        _check_decimals(pc.list_flatten(column), kind.value_type)
+    elif pa.types.is_struct(kind):
+        for index in range(kind.num_fields):
+            _check_decimals(pc.struct_field(column, [index]), kind.field(index).type)

@@ -14,8 +14,20 @@ import pyarrow as pa
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import Expression as Selecting
 from bitbrook.algebra.expressions import Row
-from bitbrook.algebra.partials import AnyPartial, RecordsPartial, RowCountsPartial
-from bitbrook.algebra.questions import ExtractRecords, Order, Question, RowCounts
+from bitbrook.algebra.partials import (
+    AnyPartial,
+    CountPartial,
+    RecordIdsPartial,
+    RecordsPartial,
+    RowCountsPartial,
+)
+from bitbrook.algebra.questions import (
+    CountRecords,
+    ExtractRecords,
+    Question,
+    RecordIds,
+    RowCounts,
+)
 from bitbrook.errors import BitbrookError, InvalidStatement, OutOfRange
 from bitbrook.query.database import Database
 from bitbrook.query.sql.finish import Finisher
@@ -23,10 +35,11 @@ from bitbrook.query.sql.plan import grouping, projection, rollup
 from bitbrook.query.sql.plan.columns import settled
 from bitbrook.query.sql.plan.failing import UNPLACED, place_of_failure, place_of_rows
 from bitbrook.query.sql.plan.pushdown import push_down, tie_breakers
-from bitbrook.query.sql.plan.reducing import reduce_joins
+from bitbrook.query.sql.plan.reducing import reduce_correlated, reduce_joins
 from bitbrook.query.sql.plan.simplify import narrow_scans
 from bitbrook.query.sql.plan.timed import TimedColumns
 from bitbrook.query.sql.record_sets import intersection
+from bitbrook.query.sql.relations import expressions_of, stands_alone
 from bitbrook.query.sql.render import Renderer, table_of
 from bitbrook.query.sql.tree import (
     Constant,
@@ -37,7 +50,8 @@ from bitbrook.query.sql.tree import (
     Scan,
     Select,
     Subquery,
-    stands_alone,
+    is_unnesting,
+    walk,
 )
 from bitbrook.query.sql.types import Kind
 from bitbrook.query.sql.where import Conditions, NotBitmaps
@@ -49,6 +63,10 @@ VALUES_MAX = 1_000_000
 """Values of a subquery that may become part of a condition; a longer list is joined by DuckDB."""
 
 
+KEYS_MAX = 2_000_000
+"""Keys of a table that are gone through for those that pass a test; of more all are extracted."""
+
+
 class Execution:
     """One statement's queries against a database."""
 
@@ -57,6 +75,10 @@ class Execution:
         self._database = database
         self._finisher = finisher
         self._values: dict[int, list[Constant]] = {}
+        self._keys: dict[str, pa.Array] = {}
+        # Of what DuckDB was given last: records in all, and rows that no question extracted.
+        self.records_given = 0
+        self.rows_given = 0
 
     def run(self, query: Query) -> pa.Table:
         """Return the answer of a query, its columns called c0, c1 and so on.
@@ -72,7 +94,9 @@ class Execution:
         """Return the answer of a query that questions answer, None of any other."""
         if not isinstance(query, Select) or not isinstance(query.source, Scan):
             return None
-        if query.is_correlated or query.qualify is not None or query.grouping_sets is not None:
+        if query.is_correlated or query.qualify is not None or query.distinct_on:
+            return None
+        if any(is_unnesting(p) for each in expressions_of(query) for p in walk(each)):
             return None
         try:
             if query.is_aggregated or query.is_distinct:
@@ -82,6 +106,9 @@ class Execution:
             return None
 
     def _by_groups(self, select: Select, scan: Scan) -> pa.Table:
+        if select.grouping_sets is not None:
+            # Bitmaps form the groups of all keys together, DuckDB the coarser ones of those.
+            return rollup.answer(select, scan, self)
         try:
             return grouping.answer(select, scan, self)
         except NotBitmaps:
@@ -89,8 +116,7 @@ class Execution:
 
     def finish(self, query: Query) -> pa.Table:
         """Return the answer of a query that DuckDB finishes."""
-        extraction = Extraction(self, query)
-        sql = Renderer(extraction).query(query)
+        sql, extraction = self.render(query)
         try:
             answer = self._finisher.finish(sql, extraction.tables, self.budget)
             return settled(answer, [kind for _, kind in query.columns])
@@ -100,8 +126,16 @@ class Execution:
             place = self._place_of(error, query, extraction)
             raise type(error)(error.message.replace(UNPLACED, place, 1)) from None
 
+    def render(self, query: Query) -> tuple[str, "Extraction"]:
+        """Return DuckDB's SQL of a query, and the tables that it is about."""
+        extraction = Extraction(self, query)
+        sql = Renderer(extraction).query(query)
+        self.records_given = sum(table.num_rows for table in extraction.tables.values())
+        self.rows_given = extraction.rows_given
+        return sql, extraction
+
     def _place_of(self, error: BitbrookError, query: Query, extraction: "Extraction") -> str:
-        if not isinstance(error, OutOfRange):
+        if "single row expected" in error.message:
             return place_of_rows(query)
 
         def fails(select: Select) -> bool:
@@ -126,6 +160,10 @@ class Execution:
         """Return records and their fields."""
         return self.ask(scan.table, question, RecordsPartial).records
 
+    def read_keys(self, scan: Scan, question: ExtractRecords) -> pa.Table:
+        """Return records whose values decide what is asked next."""
+        return self.extract(scan, question)
+
     def selected(self, scan: Scan, conditions: Iterable[Expression]) -> Selecting:
         """Return the records of which all conditions are true.
 
@@ -141,6 +179,7 @@ class Execution:
             evaluate=self.evaluate,
             values_of=self._values_of,
             rows_between=self._rows_between,
+            keys_of=self._keys_of,
         )
 
     def evaluate(self, node: Expression) -> Constant:
@@ -169,6 +208,16 @@ class Execution:
             self._values[id(subquery)] = known
         return known
 
+    def _keys_of(self, scan: Scan) -> pa.Array:
+        """Return the keys of a table's records, read once for a statement."""
+        known = self._keys.get(scan.table.name)
+        if known is None:
+            if self.ask(scan.table, CountRecords(), CountPartial).count > KEYS_MAX:
+                raise NotBitmaps
+            keys = self.ask(scan.table, RecordIds(), RecordIdsPartial).ids
+            known = self._keys[scan.table.name] = pa.array(keys, pa.string())
+        return known
+
     def _rows_between(
         self, scan: Scan, field: str, from_s: int | None, to_s: int | None
     ) -> tuple[Row, ...]:
@@ -189,11 +238,12 @@ class Extraction:
 
     def __init__(self, execution: Execution, root: Query) -> None:
         self.tables: dict[str, pa.Table] = {}
+        self.rows_given = 0
         self._execution = execution
         self._root = root
         self._filters: dict[int, list[Selecting]] = {}
         self._timed = TimedColumns()
-        self._pages: dict[int, tuple[Order | None, int | None, int]] = {}
+        self._pages: dict[int, projection.Page] = {}
 
     def materialise(self, query: Query) -> str | None:
         """Return the table that holds an inner query's answer, None if DuckDB is to form it."""
@@ -206,12 +256,14 @@ class Extraction:
             return None
         name = f"answer{len(self.tables)}"
         self.tables[name] = answer
+        self.rows_given += answer.num_rows
         return name
 
     def before(self, select: Select) -> None:
         """Move a SELECT's conditions, order and limit into its scans as far as they go."""
         push_down(select, self._execution, self._filters)
         reduce_joins(select, self._execution, self._filters)
+        reduce_correlated(select, self._root, self._execution, self._filters)
         self._timed.replace_calls(select)
         # Columns that only moved conditions named need not be extracted.
         narrow_scans(self._root)
@@ -229,6 +281,7 @@ class Extraction:
             return
         if isinstance(source, Rows):
             self.tables[table_of(source)] = source.records
+            self.rows_given += source.records.num_rows
             return
         order, limit, offset = self._pages.get(source.relation, (None, None, 0))
         question = ExtractRecords(

@@ -8,7 +8,9 @@ nothing where nothing fails.
 from collections.abc import Callable, Iterator
 
 from bitbrook.query.sql.plan.simplify import selects_in
+from bitbrook.query.sql.relations import expressions_of
 from bitbrook.query.sql.tree import (
+    LAMBDA,
     Aggregate,
     Call,
     Expression,
@@ -18,7 +20,8 @@ from bitbrook.query.sql.tree import (
     Subquery,
     SubqueryUse,
     Window,
-    expressions_of,
+    is_lambda_part,
+    is_unnesting,
     parts_of,
     walk,
 )
@@ -39,12 +42,12 @@ def place_of_failure(query: Query, fails: Callable[[Select], bool]) -> str:
     for select in selects_in(query):
         if select.is_correlated:
             continue
-        for candidate in _candidates(select):
+        for candidate, place in _candidates(select):
             trials += 1
             if trials > TRIALS_MAX:
                 return UNPLACED
             if fails(_alone(candidate, select)):
-                return candidate.prefix
+                return place
     return UNPLACED
 
 
@@ -60,13 +63,17 @@ def place_of_rows(query: Query) -> str:
     return found[0] if len(found) == 1 else UNPLACED
 
 
-def _candidates(select: Select) -> Iterator[Call | Aggregate]:
-    """Give what may fail in the order in which it is evaluated: conditions, then the rest."""
+def _candidates(select: Select) -> Iterator[tuple[Expression, str]]:
+    """Give what may fail, and its place, as it is evaluated: conditions, then the rest."""
     tops = [*select.where, *expressions_of(select)]
     for expression in dict.fromkeys(tops):
         for part in _innermost_first(expression):
-            if isinstance(part, Call | Aggregate) and part.prefix and not _needs_more(part):
-                yield part
+            called = part.call if isinstance(part, Window) else part
+            if not isinstance(called, Call | Aggregate) or not called.prefix:
+                continue
+            inside = [called, *parts_of(part)] if isinstance(part, Window) else [called]
+            if not any(map(_needs_more, inside)):
+                yield part, called.prefix
 
 
 def _innermost_first(node: Expression) -> Iterator[Expression]:
@@ -77,7 +84,24 @@ def _innermost_first(node: Expression) -> Iterator[Expression]:
 
 def _needs_more(node: Expression) -> bool:
     """Whether an expression is more than a function of the records and their groups."""
-    return any(isinstance(part, Window | Subquery) for part in walk(node))
+    return any(
+        isinstance(part, Window | Subquery) or is_unnesting(part) for part in walk(node)
+    ) or _stands_in_lambda(node)
+
+
+def _stands_in_lambda(node: Expression) -> bool:
+    """Whether an expression names the parameter of a lambda that is around it."""
+    inside: set[str] = set()
+    for part in walk(node):
+        if isinstance(part, Call) and part.name.startswith(LAMBDA) and part.arguments:
+            inside.update(part.name.removeprefix(LAMBDA).split(", "))
+    return any(
+        isinstance(part, Call)
+        and part.name.startswith(LAMBDA)
+        and (not part.arguments or part is node)
+        and part.name.removeprefix(LAMBDA) not in inside
+        for part in walk(node)
+    ) or is_lambda_part(node)
 
 
 def _alone(expression: Expression, select: Select) -> Select:

@@ -91,8 +91,15 @@ def _check_known(aggregate: Aggregate, scan: Scan) -> None:
         raise NotBitmaps
     if column.relation != scan.relation:
         raise NotBitmaps
+    if aggregate.is_distinct and _is_vector(column, scan):
+        raise NotBitmaps
     if aggregate.is_distinct and aggregate.name not in _EXTREMES | {"COUNT"}:
         raise NotBitmaps
+
+
+def _is_vector(column: Column, scan: Scan) -> bool:
+    field = scan.field_of(column.name)
+    return field is not None and field.is_vector
 
 
 def _field_of(aggregate: Aggregate, scan: Scan) -> FieldSchema | None:
@@ -312,7 +319,7 @@ def _group_key(source: KeySource, scan: Scan) -> GroupKey:
         raise NotBitmaps
     name = key.name.removesuffix(MEMBER_SUFFIX)
     field = scan.field_of(name)
-    if field is None or (not field.is_single and name == key.name):
+    if field is None or field.is_vector or (not field.is_single and name == key.name):
         raise NotBitmaps
     if scan.flattened & scan.used.keys() - {name}:
         raise NotBitmaps

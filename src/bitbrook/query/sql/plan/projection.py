@@ -8,8 +8,15 @@ import pyarrow.compute as pc
 from bitbrook.algebra.expressions import Expression as Selecting
 from bitbrook.algebra.expressions import Records
 from bitbrook.algebra.partials import CountPartial
-from bitbrook.algebra.questions import CountRecords, ExtractRecords, Order
+from bitbrook.algebra.questions import (
+    AnyOrder,
+    CountRecords,
+    DistanceOrder,
+    ExtractRecords,
+    Order,
+)
 from bitbrook.errors import LimitExceeded
+from bitbrook.query.sql.distances import find_distance
 from bitbrook.query.sql.plan.columns import settled
 from bitbrook.query.sql.tree import (
     MEMBER_SUFFIX,
@@ -21,6 +28,7 @@ from bitbrook.query.sql.tree import (
     Select,
     Subquery,
     Window,
+    is_unnesting,
     walk,
 )
 from bitbrook.query.sql.types import ID, STRING
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
 FEW_RECORDS = 1_000
 """Records of a page whose fields are read record by record, once they are chosen."""
 
-Page = tuple[Order | None, int | None, int]
+Page = tuple[AnyOrder | None, int | None, int]
 
 
 def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
@@ -121,14 +129,16 @@ def pushed_page(select: Select) -> Page | None:
     scan = select.source
     if not isinstance(scan, Scan) or select.where or select.limit is None:
         return None
-    if select.is_aggregated or select.is_distinct or select.qualify is not None:
+    if select.is_aggregated or select.is_distinct or select.distinct_on:
+        return None
+    if select.qualify is not None:
         return None
     if select.is_correlated or scan.flattened & scan.used.keys():
         return None
     expressions = [output.expression for output in select.outputs]
     expressions += [item.expression for item in select.order]
     if any(
-        isinstance(part, Window | Aggregate | Subquery)
+        isinstance(part, Window | Aggregate | Subquery) or is_unnesting(part)
         for expression in expressions
         for part in walk(expression)
     ):
@@ -139,7 +149,7 @@ def pushed_page(select: Select) -> Page | None:
         return None
 
 
-def _order(items: list[OrderItem], scan: Scan) -> Order | None:
+def _order(items: list[OrderItem], scan: Scan) -> AnyOrder | None:
     """Return the order for a question, None for that of the record ids.
 
     Raises:
@@ -155,11 +165,22 @@ def _order(items: list[OrderItem], scan: Scan) -> Order | None:
         if first.is_descending:
             raise NotBitmaps
         return None
+    if first.nulls_first:
+        raise NotBitmaps
+    distance = find_distance(first.expression, scan)
+    if distance is not None:
+        return DistanceOrder(
+            distance.field,
+            distance.metric,
+            distance.vector,
+            is_descending=first.is_descending,
+            includes_null=True,
+        )
     column = first.expression
-    if not isinstance(column, Column) or column.relation != scan.relation or first.nulls_first:
+    if not isinstance(column, Column) or column.relation != scan.relation:
         raise NotBitmaps
     field = scan.field_of(column.name)
-    if field is None or not field.is_single:
+    if field is None or not field.has_values:
         raise NotBitmaps
     return Order(field.name, is_descending=first.is_descending, includes_null=True)
 

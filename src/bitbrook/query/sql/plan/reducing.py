@@ -5,7 +5,7 @@ those become a condition on the other, which its bitmaps answer. Only a side who
 does not make up is made smaller.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from bitbrook.algebra.partials import CountPartial
 from bitbrook.algebra.questions import CountRecords, ExtractRecords
 from bitbrook.query.sql.plan.pushdown import open_scans
 from bitbrook.query.sql.record_sets import intersection
+from bitbrook.query.sql.relations import relations_in, sources_of
 from bitbrook.query.sql.tree import (
     MEMBER_SUFFIX,
     Call,
@@ -25,10 +26,10 @@ from bitbrook.query.sql.tree import (
     InList,
     Joined,
     JoinKind,
+    Query,
     Scan,
     Select,
     Source,
-    sources_of,
 )
 from bitbrook.query.sql.types import Kind
 from bitbrook.query.sql.where import NotBitmaps
@@ -42,7 +43,17 @@ KEYS_MAX = 10_000
 GAIN_MIN = 4
 """How many times more records the other side must have for the look-up to pay."""
 
-_TO_RIGHT = frozenset({JoinKind.INNER, JoinKind.CROSS, JoinKind.LEFT, JoinKind.SEMI, JoinKind.ANTI})
+_TO_RIGHT = frozenset(
+    {
+        JoinKind.INNER,
+        JoinKind.CROSS,
+        JoinKind.LEFT,
+        JoinKind.SEMI,
+        JoinKind.ANTI,
+        JoinKind.ASOF,
+        JoinKind.ASOF_LEFT,
+    }
+)
 _TO_LEFT = frozenset({JoinKind.INNER, JoinKind.CROSS, JoinKind.SEMI, JoinKind.RIGHT})
 
 Filters = dict[int, list[Selecting]]
@@ -52,8 +63,28 @@ def reduce_joins(select: Select, execution: "Execution", filters: Filters) -> No
     """Add to `filters`, by the relation of the scan, what the other side of a join leaves."""
     if not isinstance(select.source, Joined):
         return
+    _reduce(_pairs(select), execution, filters)
+
+
+def reduce_correlated(
+    select: Select, root: Query, execution: "Execution", filters: Filters
+) -> None:
+    """Add to `filters` what the few records leave that a query is evaluated for, one by one."""
+    if not select.is_correlated or select.source is None:
+        return
+    own = {
+        source.relation for source in sources_of(select.source) if not isinstance(source, Joined)
+    }
+    outer = [s for s in relations_in(root) if isinstance(s, Scan) and s.relation not in own]
+    pairs = _equal(select.where, outer, list(open_scans(select.source)))
+    _reduce((pair for pair in pairs if pair[2].relation in filters), execution, filters)
+
+
+def _reduce(
+    pairs: Iterable[tuple[Column, Column, Scan, Scan]], execution: "Execution", filters: Filters
+) -> None:
     met: set[frozenset[int]] = set()
-    for one, other, scan, reduced in _pairs(select):
+    for one, other, scan, reduced in pairs:
         chosen = filters.get(scan.relation)
         pair = frozenset({scan.relation, reduced.relation})
         if not chosen or pair in met or any(c.name.endswith(MEMBER_SUFFIX) for c in (one, other)):
@@ -82,7 +113,7 @@ def _keys(
     column: Column, scan: Scan, selected: Selecting, execution: "Execution"
 ) -> list[Constant]:
     fields = () if column.name == "_id" else (column.name,)
-    records = execution.extract(scan, ExtractRecords(fields, selected))
+    records = execution.read_keys(scan, ExtractRecords(fields, selected))
     values = pc.unique(records.column(column.name))
     if column.type.kind is Kind.TIMESTAMP:
         values = values.cast(pa.int64())

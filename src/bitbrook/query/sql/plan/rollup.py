@@ -22,6 +22,7 @@ from bitbrook.query.sql.plan.linear import linear_form
 from bitbrook.query.sql.plan.measures import KeySource, Lacking, grouped, ungrouped
 from bitbrook.query.sql.record_sets import intersection
 from bitbrook.query.sql.tree import (
+    GROUPING,
     MEMBER_SUFFIX,
     Aggregate,
     Call,
@@ -79,7 +80,9 @@ def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
         raise NotBitmaps
     if any(isinstance(p, Subquery) for each in [*over, *select.where] for p in walk(each)):
         raise NotBitmaps
-    aggregates = dict.fromkeys(p for each in over for p in walk(each) if isinstance(p, Aggregate))
+    aggregates = dict.fromkeys(
+        p for each in over for p in walk(each) if isinstance(p, Aggregate) and p.name != GROUPING
+    )
     if not all(_may_roll_up(aggregate) for aggregate in aggregates):
         raise NotBitmaps
     conditions, left = _known_conditions(select.where, scan, execution)
@@ -92,7 +95,7 @@ def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
     records = fine.records()
 
     def rewritten(node: Expression) -> Expression:
-        if isinstance(node, Aggregate):
+        if isinstance(node, Aggregate) and node.name != GROUPING:
             return fine.rewritten(known[node])
         return fine.rewritten_part(node, rewritten)
 
@@ -165,7 +168,7 @@ class _Fine:
         """
         for column, period in _dependencies(expression):
             schema = self.scan.field_of(column.name)
-            if column.relation != self.scan.relation or schema is None or not schema.is_single:
+            if column.relation != self.scan.relation or schema is None or not schema.has_values:
                 raise NotBitmaps
             if period is not None:
                 known = self.periods.get(column, period)

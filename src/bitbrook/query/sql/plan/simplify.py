@@ -8,6 +8,7 @@ merged, columns that nobody names are not computed. Neither changes an answer.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from bitbrook.query.sql.relations import expressions_of, relations_in, sources_of
 from bitbrook.query.sql.tree import (
     MEMBER_SUFFIX,
     Aggregate,
@@ -17,6 +18,7 @@ from bitbrook.query.sql.tree import (
     CteUse,
     Derived,
     Expression,
+    Given,
     Joined,
     JoinKind,
     OrderItem,
@@ -26,10 +28,9 @@ from bitbrook.query.sql.tree import (
     Select,
     SetOperation,
     Source,
+    Unnested,
     Window,
-    expressions_of,
-    relations_in,
-    sources_of,
+    is_unnesting,
     subqueries_of,
     walk,
     with_parts,
@@ -44,6 +45,11 @@ def simplified(query: Query) -> Query:
     _inline_single_uses(query)
     for select in selects_in(query):
         _merge(select)
+    return narrowed(query)
+
+
+def narrowed(query: Query) -> Query:
+    """Return a query that computes and reads nothing that nobody names."""
     for _ in range(_ROUNDS_MAX):
         if not _drop_unnamed(query):
             break
@@ -109,7 +115,7 @@ def _merge(select: Select) -> None:
     """Merge the queries of a FROM that only filter and name columns."""
     if select.source is None:
         return
-    for derived in list(_open_queries(select.source)):
+    for derived in list(open_queries(select.source)):
         inner = derived.query
         if not isinstance(inner, Select) or not _is_plain(inner) or _has_correlated(select):
             continue
@@ -120,26 +126,26 @@ def _merge(select: Select) -> None:
         select.where = [*inner.where, *select.where]
 
 
-def _open_queries(source: Source) -> Iterator[Derived]:
+def open_queries(source: Source) -> Iterator[Derived]:
     """Give the queries in FROM whose rows no join makes up."""
     match source:
         case Derived():
             yield source
         case Joined():
-            if source.kind is not JoinKind.RIGHT and source.kind is not JoinKind.FULL:
-                yield from _open_queries(source.left)
+            if source.kind not in {JoinKind.RIGHT, JoinKind.FULL, JoinKind.POSITIONAL}:
+                yield from open_queries(source.left)
             if source.kind in {JoinKind.INNER, JoinKind.CROSS}:
-                yield from _open_queries(source.right)
+                yield from open_queries(source.right)
 
 
 def _is_plain(inner: Select) -> bool:
     """Whether a query only filters rows and names or computes columns."""
-    if inner.is_aggregated or inner.is_distinct or inner.qualify is not None:
+    if inner.is_aggregated or inner.is_distinct or inner.distinct_on or inner.qualify is not None:
         return False
     if inner.limit is not None or inner.offset or inner.ctes or inner.source is None:
         return False
     parts = [part for each in expressions_of(inner) for part in walk(each)]
-    if any(isinstance(part, Window | Aggregate) for part in parts):
+    if any(isinstance(part, Window | Aggregate) or is_unnesting(part) for part in parts):
         return False
     return not any(True for each in expressions_of(inner) for _ in subqueries_of(each))
 
@@ -164,7 +170,8 @@ def _substitute(select: Select, relation: int, known: dict[str, Expression]) -> 
 
 
 def change_expressions(select: Select, changed: Callable[[Expression], Expression]) -> None:
-    """Change every expression of a SELECT, those in its joins too."""
+    """Change every expression of a SELECT, those in its FROM too."""
+    select.distinct_on = [changed(key) for key in select.distinct_on]
     select.outputs = [Output(o.name, changed(o.expression)) for o in select.outputs]
     select.where = [changed(condition) for condition in select.where]
     select.groups = [changed(key) for key in select.groups]
@@ -174,14 +181,19 @@ def change_expressions(select: Select, changed: Callable[[Expression], Expressio
         for item in select.order
     ]
     select.qualify = None if select.qualify is None else changed(select.qualify)
-    _change_joins(select.source, changed)
+    _change_source(select.source, changed)
 
 
-def _change_joins(source: Source | None, changed: Callable[[Expression], Expression]) -> None:
-    if isinstance(source, Joined):
-        source.conditions = [changed(condition) for condition in source.conditions]
-        _change_joins(source.left, changed)
-        _change_joins(source.right, changed)
+def _change_source(source: Source | None, changed: Callable[[Expression], Expression]) -> None:
+    match source:
+        case Joined():
+            source.conditions = [changed(condition) for condition in source.conditions]
+            _change_source(source.left, changed)
+            _change_source(source.right, changed)
+        case Unnested():
+            source.list = changed(source.list)
+        case Given():
+            source.rows = [tuple(changed(value) for value in row) for row in source.rows]
 
 
 def _drop_unnamed(query: Query) -> bool:
@@ -206,13 +218,16 @@ def _blank(query: Query, named: set[str]) -> bool:
     """Put null in the place of outputs that nobody names; whether there was any."""
     if not isinstance(query, Select) or query.is_distinct:
         return False
-    ordered = [item.expression for item in query.order]
+    ordered = [*query.distinct_on, *(item.expression for item in query.order)]
     has_changed = False
     for index, output in enumerate(query.outputs):
         is_needed = f"c{index}" in named or output.expression in ordered
         # Without its aggregates a SELECT without groups would have many rows in place of one.
         is_one_row = query.is_aggregated and not query.groups
         if is_needed or is_one_row or isinstance(output.expression, Constant):
+            continue
+        # The longest of its lists makes the rows of a SELECT.
+        if any(map(is_unnesting, walk(output.expression))):
             continue
         query.outputs[index] = replace(output, expression=Constant.of(None, output.type))
         has_changed = True

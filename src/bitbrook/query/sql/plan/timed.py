@@ -16,13 +16,13 @@ from bitbrook.algebra.questions import RecordIds
 from bitbrook.query.sql.functions.sets import RANGEQ
 from bitbrook.query.sql.plan.simplify import change_expressions
 from bitbrook.query.sql.record_sets import intersection
+from bitbrook.query.sql.relations import sources_of
 from bitbrook.query.sql.tree import (
     Call,
     Column,
     Expression,
     Scan,
     Select,
-    sources_of,
     with_parts,
 )
 from bitbrook.query.sql.types import BOOL

@@ -79,6 +79,8 @@ def stored_column(field: FieldSchema, column: pa.Array, origin: Origin = NOWHERE
             if field.length_max:
                 _check_lengths(field, column, origin)
             return _as_rows(field.name, column, column_type(field), origin)
+        case FieldType.VECTOR:
+            return _as_vectors(field, column, origin)
         case FieldType.TIMESTAMP:
             if pa.types.is_timestamp(column.type):
                 stored = _in_unit(column, field)
@@ -89,6 +91,18 @@ def stored_column(field: FieldSchema, column: pa.Array, origin: Origin = NOWHERE
             stored = _unscaled(field, column, origin)
     _check_range(field, stored, origin)
     return stored
+
+
+def _as_vectors(field: FieldSchema, column: pa.Array, origin: Origin) -> pa.Array:
+    """Return vectors, checked to be of the field's length (by their type) and finite."""
+    vectors = column.cast(column_type(field))
+    numbers = vectors.flatten().to_numpy(zero_copy_only=False)
+    is_finite = np.isfinite(numbers)
+    if not is_finite.all():
+        line = int(np.argmin(is_finite)) // field.dimensions
+        row = origin.first_row + int(np.flatnonzero(vectors.is_valid())[line])
+        raise _out_of_range(field, row, str(numbers[int(np.argmin(is_finite))]), origin)
+    return vectors
 
 
 def _check_lengths(field: FieldSchema, column: pa.Array, origin: Origin) -> None:

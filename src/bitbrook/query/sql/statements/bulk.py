@@ -1,4 +1,4 @@
-"""BULK INSERT and BULK REPLACE: many records from a text in the statement, a file or a URL.
+"""BULK INSERT and BULK REPLACE: many records from a statement, an upload, a file or a URL.
 
 The content is CSV, newline-delimited JSON (`bulk_texts`), Parquet or ORC (`bulk_columns`). MAP
 names each source and its type, TRANSFORM may compute columns from them (`@0` is the first); then
@@ -33,7 +33,7 @@ from bitbrook.query.sql.statements.batches import (
     write,
 )
 from bitbrook.query.sql.statements.bulk_columns import orc_blocks, parquet_blocks
-from bitbrook.query.sql.statements.bulk_places import open_file, open_url
+from bitbrook.query.sql.statements.bulk_places import open_file, open_upload, open_url
 from bitbrook.query.sql.statements.bulk_texts import (
     Source,
     TextOptions,
@@ -58,6 +58,9 @@ from bitbrook.schema.field_types import TableSchema
 
 PARAMETERS = "@"
 """The alias of the relation whose columns `@0`, `@1`... are."""
+
+VECTOR_NUMBERS_PER_BATCH = 4 << 20
+"""Numbers of vectors that are written at a time: 16 MiB."""
 
 _IN_STATEMENT = frozenset({"INLINE", "STREAM"})
 _TEXTS = {"CSV": csv_blocks, "NDJSON": ndjson_blocks}
@@ -160,20 +163,30 @@ def _blocks(
 ) -> Iterator[list[pa.Array]]:
     # No more is read than may be written: what follows may be of another form.
     count = min(options.batch_size, options.rows_limit or options.batch_size)
+    # Vectors are long: a batch of them is as large as one of other columns.
+    numbers = sum(source.type.length for source in sources if source.type.kind is Kind.VECTOR)
+    count = max(1, min(count, VECTOR_NUMBERS_PER_BATCH // max(1, numbers)))
     if options.input in _IN_STATEMENT:
         yield from _TEXTS[options.format](io.StringIO(written), sources, options.text, count)
         return
-    places = session.database.bulk_places()
-    if options.input == "FILE":
-        opened: IO[bytes] = open_file(written, places, offset, session.text)
-    else:
-        opened = open_url(written, places, offset, session.text, session.budget)
-    with opened as content:
+    with _opened(written, options, offset, session) as content:
         if options.format in _TEXTS:
             lines = io.TextIOWrapper(content, "utf-8-sig", newline="")
             yield from _TEXTS[options.format](lines, sources, options.text, count)
         else:
             yield from _FILES[options.format](content, sources, options.text, count)
+
+
+def _opened(written: str, options: _Options, offset: int, session: Session) -> IO[bytes]:
+    """Return the content of a file, a URL or an upload, at its beginning."""
+    places = session.database.bulk_places()
+    match options.input:
+        case "UPLOAD":
+            return open_upload(written, session.uploads, offset, session.text)
+        case "FILE":
+            return open_file(written, places, offset, session.text)
+        case _:
+            return open_url(written, places, offset, session.text, session.budget)
 
 
 def _read_source(cursor: Cursor) -> Source:
@@ -182,8 +195,11 @@ def _read_source(cursor: Cursor) -> Source:
         place: int | str = cursor.expect_string()
     else:
         place = cursor.expect_integer()
+    offset = cursor.offset
     kind = read_type(cursor)
     cursor.expect_done()
+    if kind.kind is Kind.VECTOR and not kind.length:
+        raise cursor.text.error("type 'vector' needs a length, as in vector(768)", offset)
     return Source(place, TIMESTAMP if kind.kind is Kind.TIMESTAMP else kind)
 
 
@@ -224,14 +240,14 @@ def _check_input(options: _Options, offset: int, session: Session) -> None:
         raise session.text.error(
             f"format is CSV, NDJSON, PARQUET or ORC, not '{options.format}'", offset
         )
-    if options.input not in {"INLINE", "STREAM", "URL", "FILE"}:
+    if options.input not in {"INLINE", "STREAM", "UPLOAD", "URL", "FILE"}:
         raise session.text.error(
-            f"input is INLINE, STREAM, URL or FILE, not '{options.input}'", offset
+            f"input is INLINE, STREAM, UPLOAD, URL or FILE, not '{options.input}'", offset
         )
     if options.format in _FILES and options.input in _IN_STATEMENT:
         raise session.text.unsupported(
             f"format '{options.format}' cannot be written in a statement; use CSV or NDJSON, or "
-            "INPUT 'FILE' or 'URL'",
+            "INPUT 'UPLOAD', 'FILE' or 'URL'",
             offset,
         )
 

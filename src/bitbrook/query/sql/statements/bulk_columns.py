@@ -110,6 +110,11 @@ def _column(column: pa.Array, source: Source, first_row: int) -> pa.Array:
     return converted(column.to_pylist(), source, OF_JSON[source.type.kind], first_row)
 
 
+def _is_list(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
 def _is_exact(kind: pa.DataType, wanted: Kind) -> bool:
     """Whether a cast of whole columns refuses what it cannot hold, and changes nothing."""
     match wanted:
@@ -123,5 +128,8 @@ def _is_exact(kind: pa.DataType, wanted: Kind) -> bool:
             return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
         case Kind.STRING | Kind.VARCHAR:
             return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+        case Kind.VECTOR:
+            # Numbers become the float32 next to them; a list of another length is refused.
+            return _is_list(kind) and bool(pa.types.is_floating(kind.value_type))
         case _:
             return False

@@ -8,6 +8,7 @@ redirects are not followed, as they would leave the prefix that allows it.
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -25,6 +26,26 @@ FETCHED_BYTES_MAX = 4 << 30
 FETCH_STEP_BYTES = 1 << 20
 FETCH_TIMEOUT_S = 30.0
 """Seconds in which a server must go on sending."""
+
+
+def open_upload(
+    name: str, uploads: Mapping[str, IO[bytes]], offset: int, text: StatementText
+) -> IO[bytes]:
+    """Return a file that came with the statement, opened a time of its own.
+
+    Raises:
+        InvalidStatement: none of that name came.
+    """
+    if name not in uploads:
+        came = f"came: {', '.join(sorted(uploads))}" if uploads else "none came"
+        raise text.error(
+            f"no file '{name}' came with the statement ({came}); send it as a part of that name "
+            "beside the part 'statement'",
+            offset,
+        )
+    content = os.fdopen(os.dup(uploads[name].fileno()), "rb")
+    content.seek(0)
+    return content
 
 
 def open_file(name: str, places: BulkPlaces, offset: int, text: StatementText) -> BinaryIO:

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TextIO
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +20,7 @@ from bitbrook.query.sql.types import Kind, SqlType
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX
 
 CELL_CHARACTERS_MAX = 16 << 20
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +307,20 @@ def _texts(value: Any, kind: SqlType) -> list[str]:
     return sorted({_text(member, kind) for member in members})
 
 
-def _never(value: Any, kind: SqlType) -> Any:
-    raise TypeError(value, kind)
+def _cell_vector(value: str, kind: SqlType) -> list[float]:
+    return _vector(value.strip().removeprefix("[").removesuffix("]").split(","), kind)
+
+
+def _vector(value: Any, kind: SqlType) -> list[float]:
+    """Return a list of finite numbers, as many as the type says."""
+    if not isinstance(value, list) or len(value) != kind.length:
+        raise ValueError
+    if any(isinstance(number, bool) for number in value):
+        raise TypeError
+    numbers = np.array([float(number) for number in value])
+    if not (np.abs(numbers) <= FLOAT32_MAX).all():
+        raise ValueError
+    return [*numbers.tolist()]
 
 
 _ALIKE: dict[Kind, Callable[[Any, SqlType], Any]] = {
@@ -315,7 +329,6 @@ _ALIKE: dict[Kind, Callable[[Any, SqlType], Any]] = {
     Kind.DECIMAL: _decimal,
     Kind.BOOL: _bool,
     Kind.TIMESTAMP: _time,
-    Kind.VECTOR: _never,
 }
 _OF_TEXT: dict[Kind, Callable[[Any, SqlType], Any]] = {
     **_ALIKE,
@@ -325,6 +338,7 @@ _OF_TEXT: dict[Kind, Callable[[Any, SqlType], Any]] = {
     Kind.IDSETQ: _cell_ids,
     Kind.STRINGSET: _cell_texts,
     Kind.STRINGSETQ: _cell_texts,
+    Kind.VECTOR: _cell_vector,
 }
 OF_JSON: dict[Kind, Callable[[Any, SqlType], Any]] = {
     **_ALIKE,
@@ -334,6 +348,7 @@ OF_JSON: dict[Kind, Callable[[Any, SqlType], Any]] = {
     Kind.IDSETQ: _ids,
     Kind.STRINGSET: _texts,
     Kind.STRINGSETQ: _texts,
+    Kind.VECTOR: _vector,
 }
 
 

@@ -3,15 +3,17 @@
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from bitbrook.algebra.expressions import Records
-from bitbrook.algebra.questions import ExtractRecords
-from bitbrook.engine.batch import OperationKind
+from bitbrook.algebra.partials import TimesPartial
+from bitbrook.algebra.questions import ExtractRecords, ExtractTimes
+from bitbrook.engine.batch import ID_COLUMN, TIME_SUFFIX, OperationKind
 from bitbrook.query.results.sql_answer import SqlAnswer
-from bitbrook.query.sql.bind.operators import as_time
 from bitbrook.query.sql.bind.places import name_of, offset_of
 from bitbrook.query.sql.session import Session
+from bitbrook.query.sql.statements.assigning import column_type_of, convert_outputs
 from bitbrook.query.sql.statements.batches import (
     RECORDS_PER_BATCH,
     Origin,
@@ -21,8 +23,7 @@ from bitbrook.query.sql.statements.batches import (
 )
 from bitbrook.query.sql.statements.cursor import Cursor
 from bitbrook.query.sql.statements.definitions import find_table
-from bitbrook.query.sql.tree import Output, Scan, Select
-from bitbrook.query.sql.types import Kind, is_assignable, type_of_field
+from bitbrook.query.sql.tree import Scan, Select
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
 
@@ -78,18 +79,15 @@ def update(cursor: Cursor, session: Session) -> SqlAnswer:
     where = _read_where(cursor)
     query = session.bind(_select(table, [_column("_id"), *values], where))
     assert isinstance(query, Select), "made above"
-    for index, field in enumerate(fields, start=1):
-        output = query.outputs[index]
-        if field.type is FieldType.TIMESTAMP and output.type.is_text:
-            query.outputs[index] = Output("", as_time(output.expression, session.text))
-    for field, (_, source), value in zip(fields, query.columns[1:], values, strict=True):
-        _check_assignable(field, source, value, session)
+    targets = [column_type_of(table, field) for field in (None, *fields)]
+    places = [offset, *(offset_of(value) for value in values)]
+    convert_outputs(query, targets, places, session.text)
     rows = session.execution().run(query)
     ids = rows.column(0).combine_chunks()
     columns: dict[str, Any] = {}
     for index, field in enumerate(fields, start=1):
         column = rows.column(index).combine_chunks()
-        origin = Origin(session.text.prefix(offset_of(values[index - 1])))
+        origin = Origin(session.text.prefix(places[index]))
         columns[field.name] = stored_column(field, column, origin)
     emptied = _emptied(table, fields, ids, session)
     written = operation(OperationKind.UPSERT, table, ids, columns)
@@ -103,20 +101,12 @@ def _assignment(
     if not isinstance(node, exp.EQ) or not isinstance(node.this, exp.Column):
         raise session.text.error("SET takes column = expression", offset_of(node))
     name = name_of(node.this.this)
+    if name == "_id":
+        raise session.text.error("column '_id' cannot be changed", offset_of(node))
     field = table.find_field(name)
     if field is None:
         raise session.text.error(f"column '{name}' not found", offset_of(node))
     return field, node.expression
-
-
-def _check_assignable(
-    field: FieldSchema, source: Any, value: exp.Expression, session: Session
-) -> None:
-    target = type_of_field(field)
-    is_row_id = target.kind is Kind.ID and source.is_integer
-    if not (is_assignable(source, target) or is_row_id):
-        message = f"an expression of type '{source}' cannot be assigned to type '{target}'"
-        raise session.text.error(message, offset_of(value))
 
 
 def _emptied(
@@ -164,6 +154,29 @@ def copy(cursor: Cursor, session: Session) -> SqlAnswer:
         }
         ids = part.column("_id").combine_chunks()
         write(session.database, target, [operation(OperationKind.UPSERT, target, ids, columns)])
-    timed = [field.name for field in source.fields if field.type is FieldType.TIME]
-    warnings = [f"column '{each}' was copied without the times of its members" for each in timed]
-    return SqlAnswer(warnings=warnings)
+    for field in source.fields:
+        if field.type is FieldType.TIME:
+            _copy_times(field, source, target, records.column(ID_COLUMN), session)
+    return SqlAnswer()
+
+
+def _copy_times(
+    field: FieldSchema,
+    source: TableSchema,
+    target: TableSchema,
+    copied: pa.ChunkedArray,
+    session: Session,
+) -> None:
+    """Tell the members of a time field in a copy when they are of."""
+    partial = session.execution().ask(source, ExtractTimes(field.name), TimesPartial)
+    # A record that was written since the copy began is none of it.
+    dated = partial.records.filter(pc.is_in(partial.records.column(ID_COLUMN), copied))
+    for start in range(0, dated.num_rows, RECORDS_PER_BATCH):
+        session.budget.check()
+        part = dated.slice(start, RECORDS_PER_BATCH).combine_chunks()
+        columns = {
+            field.name: part.column("rows").combine_chunks(),
+            field.name + TIME_SUFFIX: part.column("time_s").combine_chunks(),
+        }
+        ids = part.column(ID_COLUMN).combine_chunks()
+        write(session.database, target, [operation(OperationKind.UPSERT, target, ids, columns)])

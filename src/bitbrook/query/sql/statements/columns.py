@@ -13,7 +13,7 @@ import msgspec
 from bitbrook.errors import InvalidValue
 from bitbrook.query.pql.times import NANOSECONDS, parse_time
 from bitbrook.query.sql.statements.cursor import Cursor
-from bitbrook.query.sql.types import Kind, SqlType, check_is_stored, decimal, varchar
+from bitbrook.query.sql.types import Kind, SqlType, decimal, varchar, vector
 from bitbrook.schema.field_types import (
     INT64_MAX,
     INT64_MIN,
@@ -21,7 +21,11 @@ from bitbrook.schema.field_types import (
     FieldType,
     TimeUnit,
 )
-from bitbrook.schema.limits import DECIMAL_SCALE_MAX, ROW_KEY_BYTES_MAX
+from bitbrook.schema.limits import (
+    DECIMAL_SCALE_MAX,
+    ROW_KEY_BYTES_MAX,
+    VECTOR_DIMENSIONS_MAX,
+)
 from bitbrook.schema.names import NameKind, find_name_fault
 
 _FIELD_TYPES = {
@@ -36,6 +40,7 @@ _FIELD_TYPES = {
     Kind.DECIMAL: FieldType.DECIMAL,
     Kind.BOOL: FieldType.BOOL,
     Kind.TIMESTAMP: FieldType.TIMESTAMP,
+    Kind.VECTOR: FieldType.VECTOR,
 }
 _KEYED = frozenset({Kind.STRING, Kind.VARCHAR, Kind.STRINGSET, Kind.STRINGSETQ})
 _SETS = frozenset({Kind.IDSET, Kind.STRINGSET, Kind.IDSETQ, Kind.STRINGSETQ})
@@ -97,11 +102,15 @@ def read_type(cursor: Cursor) -> SqlType:
             raise cursor.text.error(f"value '{parameter}' out of range", at)
         if name == Kind.VARCHAR and not 1 <= parameter <= ROW_KEY_BYTES_MAX:
             raise cursor.text.error(f"value '{parameter}' out of range", at)
+        if name == Kind.VECTOR and not 1 <= parameter <= VECTOR_DIMENSIONS_MAX:
+            raise cursor.text.error(f"value '{parameter}' out of range", at)
     match name:
         case Kind.DECIMAL:
             return decimal(parameter)
         case Kind.VARCHAR:
             return varchar(parameter)
+        case Kind.VECTOR:
+            return vector(parameter)
         case _:
             return SqlType(Kind(name))
 
@@ -111,7 +120,6 @@ def read_field(cursor: Cursor) -> FieldSchema:
 
     Raises:
         InvalidStatement: a constraint does not fit the type, or its value cannot be.
-        NotSupported: the type has no field.
     """
     offset = cursor.offset
     name = cursor.expect_name("a column name")
@@ -119,9 +127,11 @@ def read_field(cursor: Cursor) -> FieldSchema:
     if fault is not None:
         raise cursor.text.error(fault, offset)
     given = _Given(read_type(cursor))
-    check_is_stored(given.kind, name)
     if given.kind.kind is Kind.VARCHAR and not given.kind.length:
         message = f"column '{name}' of type 'varchar' needs a length, as in varchar(100)"
+        raise cursor.text.error(message, offset)
+    if given.kind.kind is Kind.VECTOR and not given.kind.length:
+        message = f"column '{name}' of type 'vector' needs a length, as in vector(768)"
         raise cursor.text.error(message, offset)
     while not cursor.is_done:
         _read_constraint(cursor, given)
@@ -196,7 +206,8 @@ def _field_of(name: str, given: _Given, cursor: Cursor, offset: int) -> FieldSch
         unit=given.unit,
         quantum=given.quantum,
         ttl_s=given.ttl_s,
-        length_max=given.kind.length,
+        length_max=given.kind.length if kind is Kind.VARCHAR else 0,
+        dimensions=given.kind.length if kind is Kind.VECTOR else 0,
     )
     if field_type is FieldType.TIME and not given.quantum:
         message = f"column '{name}' of type '{kind}' needs a quantum, as in timequantum 'YMD'"

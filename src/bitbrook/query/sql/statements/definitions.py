@@ -196,6 +196,7 @@ def _definition(name: str, cursor: Cursor, session: Session) -> str:
     statement = Statement(
         session.text, session.database, session.statement.now_us, views_open=(name,)
     )
+    statement.answer = session.statement.answer
     bind_query(tree, Scope(statement))
     return session.text.text[start:].rstrip().rstrip(";").rstrip()
 

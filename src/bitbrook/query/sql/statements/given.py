@@ -4,6 +4,8 @@ Nearly all are literals, which are read as they stand; only what is more than th
 parser and the binder, so that rows of literals cost a fraction.
 """
 
+from collections.abc import Callable
+
 from sqlglot.tokenizer_core import Token, TokenType
 
 from bitbrook.query.pql.times import NANOSECONDS
@@ -31,16 +33,18 @@ class GivenReader:
 
     def row(self) -> list[Given]:
         """Return the next row: values in parentheses."""
-        return self._values(TokenType.L_PAREN, TokenType.R_PAREN)
+        return self._values(TokenType.L_PAREN, TokenType.R_PAREN, self._value)
 
-    def _values(self, opening: TokenType, closing: TokenType) -> list[Given]:
+    def _values(
+        self, opening: TokenType, closing: TokenType, read: Callable[[], Given]
+    ) -> list[Given]:
         cursor = self._cursor
         cursor.expect_kind(opening)
         if cursor.take_kind(closing):
             return []
-        values = [self._value()]
+        values = [read()]
         while cursor.take_kind(TokenType.COMMA):
-            values.append(self._value())
+            values.append(read())
         cursor.expect_kind(closing)
         return values
 
@@ -59,6 +63,18 @@ class GivenReader:
         bound = self._binder.bind(self._cursor.parse_expression(tokens))
         return self._session.execution().evaluate(bound)
 
+    def _member(self) -> Given:
+        """Return the next member of a list, of which there may be thousands."""
+        cursor = self._cursor
+        is_negative = cursor.take_kind(TokenType.DASH)
+        literal = cursor.take_before(_ENDS)
+        if literal is not None and literal.token_type is TokenType.NUMBER:
+            start = literal.start
+            return literals.in_list(literal.text, start, self._text, is_negative=is_negative)
+        for _ in range((literal is not None) + is_negative):
+            cursor.back()
+        return self._value()
+
     def _literal(self, token: Token) -> Constant | None:
         match token.token_type:
             case TokenType.NUMBER:
@@ -75,7 +91,7 @@ class GivenReader:
 
     def _set(self) -> Constant:
         offset = self._cursor.offset
-        values = self._values(TokenType.L_BRACKET, TokenType.R_BRACKET)
+        values = self._values(TokenType.L_BRACKET, TokenType.R_BRACKET, self._member)
         members = [value for value in values if isinstance(value, Constant)]
         if len(members) < len(values):
             raise self._text.error("literal expression expected", offset)
@@ -84,7 +100,7 @@ class GivenReader:
     def _timed(self) -> TimedMembers:
         """Return what `{time, [members]}` writes; a number is Unix seconds."""
         offset = self._cursor.offset
-        parts = self._values(TokenType.L_BRACE, TokenType.R_BRACE)
+        parts = self._values(TokenType.L_BRACE, TokenType.R_BRACE, self._value)
         constants = [part for part in parts if isinstance(part, Constant)]
         if len(parts) != 2 or len(constants) != 2:
             raise self._text.error("a tuple is a time and a set, as in {'2022-01-01', [1]}", offset)

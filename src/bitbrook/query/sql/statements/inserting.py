@@ -15,7 +15,9 @@ from bitbrook.query.sql.dialect.parse import (
     tokenize,
 )
 from bitbrook.query.sql.positions import StatementText
+from bitbrook.query.sql.relations import offsets_of
 from bitbrook.query.sql.session import Session
+from bitbrook.query.sql.statements.assigning import column_type_of, convert_outputs
 from bitbrook.query.sql.statements.batches import (
     Origin,
     operation,
@@ -28,8 +30,6 @@ from bitbrook.query.sql.statements.definitions import find_table
 from bitbrook.query.sql.statements.given import GivenReader
 from bitbrook.query.sql.statements.literal_rows import find_values, read_rows
 from bitbrook.query.sql.statements.values import Given, TimedMembers, stored_id, stored_value
-from bitbrook.query.sql.tree import offsets_of
-from bitbrook.query.sql.types import ID, STRING, Kind, is_assignable, type_of_field
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
 
@@ -177,14 +177,10 @@ def _insert_query(
     if len(query.columns) != len(names):
         message = "mismatch in the count of expressions and target columns"
         raise session.text.error(message, offset)
-    for name, (_, source) in zip(names, query.columns, strict=True):
-        field = table.find_field(name)
-        target = type_of_field(field) if field else (STRING if table.is_keyed else ID)
-        is_row_id = source.is_integer and target.kind is Kind.ID
-        if not (is_row_id or is_assignable(source, target)):
-            message = f"an expression of type '{source}' cannot be assigned to type '{target}'"
-            raise session.text.error(message, offset)
-    origins = [Origin(session.text.prefix(offset)) for offset in offsets_of(query, offset)]
+    places = offsets_of(query, offset)
+    targets = [column_type_of(table, table.find_field(name)) for name in names]
+    convert_outputs(query, targets, places, session.text)
+    origins = [Origin(session.text.prefix(place)) for place in places]
     rows = session.execution().run(query).combine_chunks()
     ids: Any = None
     columns: dict[str, Any] = {}

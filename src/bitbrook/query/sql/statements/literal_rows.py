@@ -11,6 +11,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from bitbrook.errors import InvalidValue
 from bitbrook.query.pql.times import NANOSECONDS, parse_time
 from bitbrook.schema.field_types import UINT64_MAX, FieldSchema, FieldType, TableSchema
@@ -20,8 +23,9 @@ _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _STRING = r"'[^']*+(?:''[^']*+)*+'"
 _WORD = r"null|true|false"
 _MEMBER = rf"(?:[0-9]+|{_STRING})"
+_PART = rf"(?:{_NUMBER}(?:[eE][-+]?[0-9]+)?|{_STRING})"
 _SPACE = r"[ \t\r\n]*"
-_SET = rf"\[{_SPACE}{_MEMBER}(?:{_SPACE},{_SPACE}{_MEMBER})*{_SPACE}\]"
+_SET = rf"\[{_SPACE}{_PART}(?:{_SPACE},{_SPACE}{_PART})*+{_SPACE}\]"
 _VALUE = rf"({_NUMBER}|{_STRING}|{_WORD}|{_SET})"
 
 _HEAD = re.compile(
@@ -32,9 +36,14 @@ _COMMENT = re.compile(r"--|/\*")
 _COMMA = re.compile(rf"{_SPACE},{_SPACE}")
 _END = re.compile(r"[ \t\r\n;]*\Z")
 _MEMBERS = re.compile(_MEMBER)
+_WHOLE_NUMBERS = re.compile(r"[0-9, \t\r\n\[\]]*")
 
 COLUMNS_MAX = 100
 """Columns of a row; a longer one would make too long an expression."""
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+_DECODE_VECTORS = msgspec.json.Decoder(list[list[float]]).decode
 
 Column = list[Any]
 
@@ -163,9 +172,24 @@ def _sets(field: FieldSchema, written: list[str]) -> Column:
     for text in set(written):
         if text[0] != "[":
             raise _NotPlainError
+        if not field.is_keyed and _WHOLE_NUMBERS.fullmatch(text) is None:
+            raise _NotPlainError
         members = _MEMBERS.findall(text)
         known[text] = sorted(set(_texts(members, 0) if field.is_keyed else _ids(members)))
     return [known[text] for text in written]
+
+
+def _vectors(field: FieldSchema, written: list[str]) -> Column:
+    try:
+        lines = _DECODE_VECTORS("[" + ",".join(written) + "]")
+    except msgspec.DecodeError:
+        raise _NotPlainError from None
+    if any(len(line) != field.dimensions for line in lines):
+        raise _NotPlainError
+    found = np.array(lines, dtype=np.float64).reshape(len(lines), field.dimensions)
+    if not (np.abs(found) <= FLOAT32_MAX).all():
+        raise _NotPlainError
+    return list(found.astype(np.float32))
 
 
 _CONVERSIONS: dict[FieldType, Callable[[FieldSchema, list[str]], Column]] = {
@@ -176,4 +200,5 @@ _CONVERSIONS: dict[FieldType, Callable[[FieldSchema, list[str]], Column]] = {
     FieldType.INT: _numbers,
     FieldType.DECIMAL: _numbers,
     FieldType.TIMESTAMP: _times,
+    FieldType.VECTOR: _vectors,
 }

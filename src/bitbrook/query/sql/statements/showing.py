@@ -147,10 +147,16 @@ def show_databases(cursor: Cursor, session: Session) -> SqlAnswer:
 
 
 def explain(cursor: Cursor, session: Session) -> SqlAnswer:
-    """EXPLAIN SELECT ...: the query runs; its steps are answered instead of its rows."""
+    """EXPLAIN [ANALYZE | PLAN] SELECT ...: its steps are answered instead of its rows.
+
+    The query runs, but with PLAN.
+    """
+    is_run = not cursor.take("PLAN")
+    cursor.take("ANALYZE")
     query = session.bind(parse_query_tokens(cursor.take_rest(), session.text))
-    steps = explain_query(query, session.database, session.budget, session.finisher)
-    return session.listing({"step": INT, "by": STRING, "what": STRING, "rows": INT}, steps)
+    steps = explain_query(query, session.database, session.budget, session.finisher, is_run=is_run)
+    columns = dict.fromkeys(("estimated", "records", "rows"), INT)
+    return session.listing({"step": INT, "by": STRING, "what": STRING, **columns}, steps)
 
 
 def kill_query(cursor: Cursor, session: Session) -> SqlAnswer:

@@ -1,7 +1,8 @@
 """Constants as what columns store, with the reference's refusals.
 
 What a column takes: its own type; an int or id where a decimal is kept, an id where an int is, a
-string or a number of time units where a timestamp is, a set literal where a set is. Nothing is
+string or a number of time units where a timestamp is, a set literal where a set is, a list of
+numbers where a vector is. But for a vector's numbers, which are float32, nothing is
 rounded: a value that the column cannot hold exactly is refused.
 """
 
@@ -10,7 +11,7 @@ from typing import Any
 
 from bitbrook.errors import OutOfRange
 from bitbrook.query.results.pql_json import decimal_text
-from bitbrook.query.sql.bind.literals import exact_value, time_of_text
+from bitbrook.query.sql.bind.literals import as_vector, exact_value, time_of_text
 from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.tree import Constant
 from bitbrook.query.sql.types import ID, STRING, Kind, SqlType, is_assignable, type_of_field
@@ -82,6 +83,8 @@ def stored_value(field: FieldSchema, given: Given, row: int, text: StatementText
         return None
     if field.is_number:
         return _stored_number(field, target, given, row, text)
+    if field.is_vector:
+        return _stored_vector(target, given, text)
     if field.type is FieldType.MUTEX and not field.is_keyed:
         _check_row_id(field, target, given, row, text)
         return given.value
@@ -90,6 +93,14 @@ def stored_value(field: FieldSchema, given: Given, row: int, text: StatementText
     if field.length_max and isinstance(given.value, str):
         _check_length(field, given.value, row, given.offset, text)
     return list(given.value) if isinstance(given.value, tuple) else given.value
+
+
+def _stored_vector(target: SqlType, given: Constant, text: StatementText) -> list[Any]:
+    meant = as_vector(given, text)
+    if not isinstance(meant, Constant) or not is_assignable(meant.type, target):
+        raise _unassignable(meant.type, target, given.offset, text)
+    assert isinstance(meant.value, tuple), "a vector"
+    return list(meant.value)
 
 
 def _check_length(
