@@ -14,7 +14,17 @@ from typing import Any
 import pytest
 
 import bitbrook.client
-from bitbrook.client import BitbrookError, Deployments, Sources, Tables, _configuration
+from bitbrook.client import (
+    ApiKeys,
+    BitbrookError,
+    Deployments,
+    Invites,
+    Queries,
+    Sources,
+    Tables,
+    Users,
+    _configuration,
+)
 from server_process import ServerProcess
 
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
@@ -26,6 +36,7 @@ def test_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(blocks) >= 15
     flags = ("--admin-email", EMAIL, "--admin-password", PASSWORD)
     with ServerProcess(tmp_path / "data", *flags) as server:
+        monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("BITBROOK_URL", server.url)
         monkeypatch.setenv("BITBROOK_EMAIL", EMAIL)
         monkeypatch.setenv("BITBROOK_PASSWORD", PASSWORD)
@@ -61,7 +72,7 @@ def test_every_variable_is_named() -> None:
 
 def test_every_operation_and_error_is_named() -> None:
     words = set(re.findall(r"`(\w+)`", PAGE.read_text()))
-    for class_ in (Deployments, Tables, Sources):
+    for class_ in (Deployments, Tables, Sources, Queries, Users, Invites, ApiKeys):
         operations = {name for name in vars(class_) if not name.startswith("_")}
         assert operations <= words, operations - words
     exported = (getattr(bitbrook.client, name) for name in bitbrook.client.__all__)

@@ -84,14 +84,18 @@ def test_the_drawn_tree_is_the_real_one() -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "ApiKeys",
         "Client",
         "Deployment",
         "DeploymentTables",
         "Deployments",
+        "Invites",
+        "Queries",
         "Source",
         "Sources",
         "Table",
         "Tables",
+        "Users",
         "Writer",
     ],
 )

@@ -7,6 +7,7 @@ and asks for what is not there, is in use, or was refused.
 import asyncio
 from datetime import UTC
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from api_client import unique_name
 from bitbrook.client import (
     AsyncClient,
     Client,
+    ConfigurationError,
     Conflict,
     Deployment,
     FieldOptions,
@@ -182,3 +184,44 @@ def test_async_client_does_the_same(server: ServerProcess, schema: SourceSchema)
             await client.sign_out()
 
     asyncio.run(live())
+
+
+BULK = "bulk insert into t (_id, s) map (0 id, 1 string) from '{}' with format 'CSV' input 'UPLOAD'"
+
+
+def test_files_that_are_sent_with_a_statement(deployment: Deployment, tmp_path: Path) -> None:
+    """One is called `file`, several by their names; parameters go into the statement as ever."""
+    deployment.sql("create table t (_id id, s string)")
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("".join(f"{number},text\n" for number in range(50_000)))
+    second.write_text("50001,größer\n")
+    deployment.sql(BULK.format("file"), upload=first)
+    deployment.sql(BULK.format("b"), upload={"a": str(first), "b": second})
+    counted = deployment.sql("select count(*) from t where s = ?", ["text"], upload=first)
+    assert counted.scalar() == 50_000
+    arrow = deployment.sql("select s from t where _id > 50000", format="arrow", upload=second)
+    assert arrow.rows() == [("größer",)]
+    with pytest.raises(InvalidStatement, match="no file 'c' came with the statement"):
+        deployment.sql(BULK.format("c"), upload=first)
+    with pytest.raises(FileNotFoundError):
+        deployment.sql(BULK.format("file"), upload=tmp_path / "nope")
+    for upload in ({}, {"statement": first}):
+        with pytest.raises(ConfigurationError, match="upload takes a file"):
+            deployment.sql("select 1", upload=upload)
+
+
+def test_files_that_are_sent_from_an_event_loop(
+    server: ServerProcess, deployment: Deployment, tmp_path: Path
+) -> None:
+    """As from a thread."""
+    content = tmp_path / "content.csv"
+    content.write_text("1,a\n2,b\n")
+
+    async def send() -> list[tuple[object, ...]]:
+        async with AsyncClient(server.url, email=EMAIL, password=PASSWORD) as client:
+            there = await client.deployments.get(deployment.id)
+            await there.sql("create table t (_id id, s string)")
+            await there.sql(BULK.format("file"), upload=content)
+            return (await there.sql("select * from t")).rows()
+
+    assert asyncio.run(send()) == [(1, "a"), (2, "b")]

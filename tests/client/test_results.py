@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -22,7 +23,7 @@ ROWS = [
         "k1",
         -(2**63),
         2**64 - 1,
-        Decimal("-92233720368547758.07"),
+        Decimal("-92233720368547758.08"),
         True,
         datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         'it\'s "é"\n\\ .1234567Z',
@@ -142,3 +143,23 @@ def test_failed_statements(deployment: Deployment, form: Form) -> None:
     assert f.value.request_id
     with pytest.raises(ConfigurationError, match="parquet"):
         deployment.sql("select 1", format="parquet")  # type: ignore[arg-type]
+
+
+def test_vectors(deployment: Deployment) -> None:
+    """Lists of floats in every shape, whichever way they came; parameters take them as lists."""
+    deployment.sql("create table t (_id id, at vector(3))")
+    deployment.sql("insert into t values (1, ?), (2, ?)", [[0.1, -2.0, 1e-30], np.arange(3.0)])
+    deployment.sql("insert into t (_id, at) values (3, null)")
+    for result in (
+        deployment.sql("select at from t"),
+        deployment.sql("select at from t", format="arrow"),
+    ):
+        assert (result.columns[0].type, result.columns[0].base_type) == ("vector(3)", "vector")
+        first, second, third = (row[0] for row in result.rows())
+        assert first == pytest.approx([0.1, -2.0, 1e-30])
+        assert all(isinstance(number, float) for number in first)
+        assert (second, third) == ([0.0, 1.0, 2.0], None)
+        assert result.arrow().schema.field("at").type == pa.list_(pa.float32(), 3)
+        assert result.pandas()["at"][1] == [0.0, 1.0, 2.0]
+    nearest = "select _id from t order by euclidean_distance(at, ?) limit 1"
+    assert deployment.sql(nearest, [[0.0, 0.9, 2.1]]).scalar() == 2

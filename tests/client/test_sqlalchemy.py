@@ -21,6 +21,7 @@ from bitbrook.client.sqlalchemy import (
     IDSET,
     STRINGSET,
     STRINGSETQ,
+    VECTOR,
     BitbrookDialect,
     BitbrookHttpsDialect,
 )
@@ -185,7 +186,7 @@ def test_reflection(engine: sa.Engine, flowers: sa.Table) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("create view few as select _id, amount from flowers")
         connection.exec_driver_sql(
-            "create table more (_id string, seen stringsetq timequantum 'YMD')"
+            "create table more (_id string, seen stringsetq timequantum 'YMD', spot vector(3))"
         )
     inspector = sa.inspect(engine)
     assert inspector.get_table_names() == ["flowers", "more"]
@@ -216,6 +217,10 @@ def test_reflection(engine: sa.Engine, flowers: sa.Table) -> None:
     }
     assert found.tables["flowers"].c.amount.type.scale == 2
     assert isinstance(found.tables["more"].c.seen.type, STRINGSETQ | STRINGSET)
+    assert isinstance(found.tables["more"].c.spot.type, VECTOR)
+    assert found.tables["more"].c.spot.type.compile(engine.dialect) == "VECTOR(3)"
+    with pytest.raises(CompileError, match=r"VECTOR\(768\)"):
+        VECTOR().compile(engine.dialect)
     assert [column.name for column in found.tables["few"].columns] == ["_id", "amount"]
     # What was reflected makes the same table again.
     flowers.metadata.drop_all(engine)

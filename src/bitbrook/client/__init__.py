@@ -6,6 +6,8 @@ polars and SQLAlchemy only where they are asked for.
 """
 
 from bitbrook.client._async_deployments import AsyncDeployment, AsyncDeployments
+from bitbrook.client._async_people import AsyncApiKeys, AsyncInvites, AsyncUsers
+from bitbrook.client._async_queries import AsyncQueries
 from bitbrook.client._async_sources import AsyncSource, AsyncSources
 from bitbrook.client._async_tables import AsyncDeploymentTables, AsyncTable, AsyncTables
 from bitbrook.client._async_writer import AsyncWriter
@@ -47,6 +49,7 @@ from bitbrook.client._models import (
     Minute,
     Outcome,
     Outcomes,
+    RateLimits,
     Refusal,
     Shape,
     SourceDetails,
@@ -56,21 +59,31 @@ from bitbrook.client._models import (
     TableModel,
     TableOptions,
 )
+from bitbrook.client._people import ApiKeys, Invites, Users
+from bitbrook.client._people_models import ApiKey, Binding, Invite, Query, User
+from bitbrook.client._queries import Queries
 from bitbrook.client._result import Column, Result
 from bitbrook.client._sources import Source, Sources
 from bitbrook.client._tables import DeploymentTables, Table, Tables
 from bitbrook.client._writer import Writer
 
 __all__ = [
+    "ApiKey",
+    "ApiKeys",
+    "AsyncApiKeys",
     "AsyncClient",
     "AsyncDeployment",
     "AsyncDeploymentTables",
     "AsyncDeployments",
+    "AsyncInvites",
+    "AsyncQueries",
     "AsyncSource",
     "AsyncSources",
     "AsyncTable",
     "AsyncTables",
+    "AsyncUsers",
     "AsyncWriter",
+    "Binding",
     "BitbrookError",
     "Client",
     "Column",
@@ -90,6 +103,8 @@ __all__ = [
     "InvalidRequest",
     "InvalidStatement",
     "InvalidValue",
+    "Invite",
+    "Invites",
     "LimitExceeded",
     "Minute",
     "NotAllowed",
@@ -99,7 +114,10 @@ __all__ = [
     "OutcomeUnknown",
     "Outcomes",
     "Overloaded",
+    "Queries",
+    "Query",
     "QuotaExceeded",
+    "RateLimits",
     "RecordsRefused",
     "Refusal",
     "Refused",
@@ -119,6 +137,8 @@ __all__ = [
     "Tables",
     "TimedOut",
     "UnexpectedAnswer",
+    "User",
+    "Users",
     "WaitTimedOut",
     "Writer",
     "WriterClosed",

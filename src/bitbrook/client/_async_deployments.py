@@ -1,7 +1,9 @@
 """Deployments, for asyncio.
 
-The same as `_deployments`, awaited. `tests/client/test_public.py` holds that the modules of either
-kind have the same methods with the same arguments.
+A collection (`client.deployments`) works by ids; what it returns is a handle: a frozen struct of
+what the server said at that moment, with the operations on that one thing. A handle never changes;
+`reload` returns what is there now. Tables and sources are made in the same way. Of these modules
+one is made from the other, by `make twins`.
 """
 
 import builtins
@@ -12,7 +14,7 @@ from bitbrook.client import _operations as operations
 from bitbrook.client._async_tables import AsyncDeploymentTables, AsyncTables
 from bitbrook.client._link import AsyncLink
 from bitbrook.client._models import DeploymentModel, Shape
-from bitbrook.client._names import WAIT_S, id_of
+from bitbrook.client._names import WAIT_S, Upload, id_of
 from bitbrook.client._result import Result
 from bitbrook.client._steps import Flow
 
@@ -31,17 +33,19 @@ class AsyncDeployment(DeploymentModel, frozen=True, dict=True):
         parameters: Sequence[object] = (),
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
+        upload: Upload | None = None,
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters.
 
-        `format`: how the answer travels; arrow is the faster one for frames.
+        `format`: how the answer travels; arrow is the faster one for frames. `upload`: a file for
+        `BULK INSERT ... FROM 'file' WITH INPUT 'UPLOAD'`, or several by the names after FROM.
 
         Raises:
             InvalidStatement: the statement failed; the message says where and why.
             ValueError: marks and parameters do not match, or a parameter has no literal.
         """
         return await AsyncDeployments(_link_of(self)).sql(
-            self, statement, parameters, format=format
+            self, statement, parameters, format=format, upload=upload
         )
 
     async def pql(self, statement: str) -> list[Any]:
@@ -129,10 +133,16 @@ class AsyncDeployments:
         parameters: Sequence[object] = (),
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
+        upload: Upload | None = None,
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters."""
         flow = operations.run_sql(
-            id_of(deployment), statement, parameters, format, self._link.retries
+            id_of(deployment),
+            statement,
+            parameters,
+            format,
+            upload=upload,
+            retries=self._link.retries,
         )
         return await self._link.run(flow)
 

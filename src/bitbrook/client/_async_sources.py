@@ -1,7 +1,7 @@
 """Sources, for asyncio: all of them, and one of them."""
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bitbrook.client import _operations as operations
@@ -9,6 +9,7 @@ from bitbrook.client._async_writer import AsyncWriter
 from bitbrook.client._link import AsyncLink
 from bitbrook.client._models import (
     DeploymentModel,
+    FieldDefinition,
     Minute,
     Outcomes,
     SourceError,
@@ -50,6 +51,29 @@ class AsyncSource(SourceModel, frozen=True, dict=True):
             on_error=on_error,
             retry_for_s=retry_for_s,
         )
+
+    async def add_fields(
+        self,
+        definition: Iterable[FieldDefinition | Mapping[str, Any]],
+        *,
+        allow_missing_fields: bool | None = None,
+    ) -> "AsyncSource":
+        """Return it with more fields, which its table gains too."""
+        return await AsyncSources(_link_of(self)).add_fields(
+            self, definition, allow_missing_fields=allow_missing_fields
+        )
+
+    async def limit_rates(self, **per_s: int | None) -> "AsyncSource":
+        """Return it, held to `records_per_s` and `bytes_per_s`: 0 is no limit, None the default."""
+        return await AsyncSources(_link_of(self)).limit_rates(self, **per_s)
+
+    async def pause(self) -> "AsyncSource":
+        """Return it, taking nothing until it is resumed."""
+        return await AsyncSources(_link_of(self)).pause(self)
+
+    async def resume(self) -> "AsyncSource":
+        """Return it, taking records again."""
+        return await AsyncSources(_link_of(self)).resume(self)
 
     async def errors(self) -> list[SourceError]:
         """Return the last records that it could not take, newest first."""
@@ -121,6 +145,37 @@ class AsyncSources:
         listed = await self.list()
         return next((each for each in listed if each.name == name), None)
 
+    async def add_fields(
+        self,
+        source: SourceModel | str,
+        definition: Iterable[FieldDefinition | Mapping[str, Any]],
+        *,
+        allow_missing_fields: bool | None = None,
+    ) -> AsyncSource:
+        """Return one with more fields, which its table gains too.
+
+        Raises:
+            Conflict: a field contradicts what is there; `details` name both.
+        """
+        return await self._change(
+            source, list(definition), allow_missing_fields=allow_missing_fields
+        )
+
+    async def limit_rates(self, source: SourceModel | str, **per_s: int | None) -> AsyncSource:
+        """Return one, held to `records_per_s` and `bytes_per_s`: 0 is no limit, None the default.
+
+        What is not given stays as it is.
+        """
+        return await self._change(source, rate_limits=per_s)
+
+    async def pause(self, source: SourceModel | str) -> AsyncSource:
+        """Return one, taking nothing until it is resumed."""
+        return await self._change(source, paused=True)
+
+    async def resume(self, source: SourceModel | str) -> AsyncSource:
+        """Return one, taking records again."""
+        return await self._change(source, paused=False)
+
     async def delete(self, source: SourceModel | str) -> None:
         """Have one deleted; what it stored stays in the table."""
         await self._link.run(operations.delete_source(id_of(source), self._link.retries))
@@ -175,6 +230,26 @@ class AsyncSources:
     async def metrics(self, source: SourceModel | str) -> builtins.list[Minute]:
         """Return what one took, minute by minute."""
         return await self._link.run(operations.list_minutes(id_of(source), self._link.retries))
+
+    async def _change(
+        self,
+        source: SourceModel | str,
+        definition: Sequence[FieldDefinition | Mapping[str, Any]] = (),
+        *,
+        allow_missing_fields: bool | None = None,
+        rate_limits: Mapping[str, int | None] | None = None,
+        paused: bool | None = None,
+    ) -> AsyncSource:
+        flow = operations.change_source(
+            id_of(source),
+            definition,
+            allow_missing_fields=allow_missing_fields,
+            rate_limits=rate_limits,
+            paused=paused,
+            type_=AsyncSource,
+            retries=self._link.retries,
+        )
+        return self._bound(await self._link.run(flow))
 
     def _look(self, id_: str) -> Flow[AsyncSource]:
         return operations.get_source(id_, AsyncSource, self._link.retries)

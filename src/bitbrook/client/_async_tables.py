@@ -1,6 +1,8 @@
 """Tables, for asyncio: of every deployment, of one, and one of them."""
 
 import builtins
+from os import PathLike
+from pathlib import Path
 
 from bitbrook.client import _operations as operations
 from bitbrook.client._link import AsyncLink
@@ -25,6 +27,20 @@ class AsyncTable(TableModel, frozen=True, dict=True):
     async def drop_field(self, name: str) -> "AsyncTable":
         """Return it without a field and what that held."""
         return await AsyncTables(_link_of(self)).drop_field(self.deployment_id, self, name)
+
+    async def export(
+        self,
+        path: str | PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> Path:
+        """Return a file that gets all of it. `format`: of the file's name by default.
+
+        It is ndjson, csv, arrow or parquet.
+        """
+        return await AsyncTables(_link_of(self)).export(
+            self.deployment_id, self, path, format=format
+        )
 
     async def wait_until_gone(self, timeout_s: float = WAIT_S) -> None:
         """Return once it is deleted."""
@@ -82,6 +98,23 @@ class AsyncTables:
         """
         id_ = id_of(deployment)
         return self._bound(id_, await self._link.run(self._look(id_, name)))
+
+    async def export(
+        self,
+        deployment: DeploymentModel | str,
+        table: TableModel | str,
+        path: str | PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> Path:
+        """Return a file that gets all of one. `format`: ndjson, csv, arrow or parquet.
+
+        It is that of the file's name by default.
+        """
+        flow = operations.export_table(
+            id_of(deployment), name_of(table), Path(path), format, self._link.retries
+        )
+        return await self._link.run(flow)
 
     async def delete(self, deployment: DeploymentModel | str, table: TableModel | str) -> None:
         """Have one deleted; no source may feed it."""
@@ -147,6 +180,16 @@ class AsyncDeploymentTables:
     async def get(self, name: str) -> AsyncTable:
         """Return one by its name."""
         return await self._tables.get(self._deployment_id, name)
+
+    async def export(
+        self,
+        table: TableModel | str,
+        path: str | PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> Path:
+        """Return a file that gets all of one. `format`: of the file's name by default."""
+        return await self._tables.export(self._deployment_id, table, path, format=format)
 
     async def delete(self, table: TableModel | str) -> None:
         """Have one deleted; no source may feed it."""

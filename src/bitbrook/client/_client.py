@@ -10,12 +10,16 @@ from typing import Self
 import httpx
 
 from bitbrook.client._async_deployments import AsyncDeployments
+from bitbrook.client._async_people import AsyncApiKeys, AsyncInvites, AsyncUsers
+from bitbrook.client._async_queries import AsyncQueries
 from bitbrook.client._async_sources import AsyncSources
 from bitbrook.client._async_tables import AsyncTables
 from bitbrook.client._configuration import find_credentials, find_url
 from bitbrook.client._deployments import Deployments
 from bitbrook.client._exchange import Retries
 from bitbrook.client._link import HEADERS, AsyncLink, Link
+from bitbrook.client._people import ApiKeys, Invites, Users
+from bitbrook.client._queries import Queries
 from bitbrook.client._session import Session
 from bitbrook.client._sources import Sources
 from bitbrook.client._tables import Tables
@@ -60,6 +64,10 @@ class Client:
         self.deployments = Deployments(self._link)
         self.tables = Tables(self._link)
         self.sources = Sources(self._link)
+        self.queries = Queries(self._link)
+        self.users = Users(self._link)
+        self.invites = Invites(self._link)
+        self.api_keys = ApiKeys(self._link)
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +120,10 @@ class AsyncClient:
         self.deployments = AsyncDeployments(self._link)
         self.tables = AsyncTables(self._link)
         self.sources = AsyncSources(self._link)
+        self.queries = AsyncQueries(self._link)
+        self.users = AsyncUsers(self._link)
+        self.invites = AsyncInvites(self._link)
+        self.api_keys = AsyncApiKeys(self._link)
 
     async def __aenter__(self) -> Self:
         return self

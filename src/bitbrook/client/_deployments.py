@@ -2,8 +2,8 @@
 
 A collection (`client.deployments`) works by ids; what it returns is a handle: a frozen struct of
 what the server said at that moment, with the operations on that one thing. A handle never changes;
-`reload` returns what is there now. Tables and sources are made in the same way; the modules with
-`async` in their names are the same for asyncio.
+`reload` returns what is there now. Tables and sources are made in the same way. Of these modules
+one is made from the other, by `make twins`.
 """
 
 import builtins
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bitbrook.client import _operations as operations
 from bitbrook.client._link import Link
 from bitbrook.client._models import DeploymentModel, Shape
-from bitbrook.client._names import WAIT_S, id_of
+from bitbrook.client._names import WAIT_S, Upload, id_of
 from bitbrook.client._result import Result
 from bitbrook.client._steps import Flow
 from bitbrook.client._tables import DeploymentTables, Tables
@@ -33,16 +33,20 @@ class Deployment(DeploymentModel, frozen=True, dict=True):
         parameters: Sequence[object] = (),
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
+        upload: Upload | None = None,
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters.
 
-        `format`: how the answer travels; arrow is the faster one for frames.
+        `format`: how the answer travels; arrow is the faster one for frames. `upload`: a file for
+        `BULK INSERT ... FROM 'file' WITH INPUT 'UPLOAD'`, or several by the names after FROM.
 
         Raises:
             InvalidStatement: the statement failed; the message says where and why.
             ValueError: marks and parameters do not match, or a parameter has no literal.
         """
-        return Deployments(_link_of(self)).sql(self, statement, parameters, format=format)
+        return Deployments(_link_of(self)).sql(
+            self, statement, parameters, format=format, upload=upload
+        )
 
     def pql(self, statement: str) -> list[Any]:
         """Return one answer for each call of a PQL statement."""
@@ -95,7 +99,8 @@ class Deployments:
 
     def find(self, name: str) -> Deployment | None:
         """Return the one of that name, None if there is none."""
-        return next((each for each in self.list() if each.name == name), None)
+        listed = self.list()
+        return next((each for each in listed if each.name == name), None)
 
     def delete(self, deployment: DeploymentModel | str) -> None:
         """Have one deleted; it must have no tables."""
@@ -126,10 +131,16 @@ class Deployments:
         parameters: Sequence[object] = (),
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
+        upload: Upload | None = None,
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters."""
         flow = operations.run_sql(
-            id_of(deployment), statement, parameters, format, self._link.retries
+            id_of(deployment),
+            statement,
+            parameters,
+            format,
+            upload=upload,
+            retries=self._link.retries,
         )
         return self._link.run(flow)
 

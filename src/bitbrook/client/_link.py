@@ -7,8 +7,11 @@ A link owns the connections of one client. Threads may share a `Link`, tasks of 
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -59,12 +62,30 @@ class Link:
     def _carry_out(self, step: Step) -> object:
         match step:
             case Send(call, headers):
-                return self._http.send(_request(self._http, call, headers))
+                with _opened(call) as files:
+                    request = _request(self._http, call, headers, files)
+                    if call.saves_to is not None:
+                        return self._save(request, call.saves_to)
+                    return self._http.send(request)
             case Pause(seconds):
                 time.sleep(seconds)
                 return None
             case Authorise(refused):
                 return self._authorise(refused)
+
+    def _save(self, request: httpx.Request, path: Path) -> httpx.Response:
+        """Return an answer whose body is in a file, begun anew, if it is a success."""
+        response = self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                response.read()
+                return response
+            with path.open("wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+        finally:
+            response.close()
+        return response
 
     def _authorise(self, refused: Authorisation | None) -> Authorisation:
         found = self.session.current(refused)
@@ -107,12 +128,30 @@ class AsyncLink:
     async def _carry_out(self, step: Step) -> object:
         match step:
             case Send(call, headers):
-                return await self._http.send(_request(self._http, call, headers))
+                with _opened(call) as files:
+                    request = _request(self._http, call, headers, files)
+                    if call.saves_to is not None:
+                        return await self._save(request, call.saves_to)
+                    return await self._http.send(request)
             case Pause(seconds):
                 await asyncio.sleep(seconds)
                 return None
             case Authorise(refused):
                 return await self._authorise(refused)
+
+    async def _save(self, request: httpx.Request, path: Path) -> httpx.Response:
+        """Return an answer whose body is in a file, begun anew, if it is a success."""
+        response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                await response.aread()
+                return response
+            with path.open("wb") as file:
+                async for piece in response.aiter_bytes():
+                    file.write(piece)
+        finally:
+            await response.aclose()
+        return response
 
     async def _authorise(self, refused: Authorisation | None) -> Authorisation:
         found = self.session.current(refused)
@@ -124,9 +163,27 @@ class AsyncLink:
         return found
 
 
+@contextmanager
+def _opened(call: Call) -> Iterator[dict[str, IO[bytes]]]:
+    """Give the files of a call, opened anew each time that it is sent."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(path.open("rb")) for name, path in call.files.items()}
+
+
 def _request(
-    http: httpx.Client | httpx.AsyncClient, call: Call, headers: Mapping[str, str]
+    http: httpx.Client | httpx.AsyncClient,
+    call: Call,
+    headers: Mapping[str, str],
+    files: Mapping[str, IO[bytes]],
 ) -> httpx.Request:
+    if files:
+        return http.build_request(
+            call.method,
+            call.path,
+            data=dict(call.form),
+            files=files,
+            headers={**call.headers, **headers},
+        )
     return http.build_request(
         call.method,
         call.path,

@@ -50,7 +50,7 @@ def literal(value: object) -> str:
     """Return a value as SQL writes it.
 
     None, booleans, whole numbers, Decimal, float, str, UUID, date, datetime (without a zone: UTC),
-    and lists, tuples and sets of ids or strings.
+    and lists, tuples and sets of ids or strings; lists of numbers for vectors.
 
     Raises:
         ValueError: there is no literal of it.

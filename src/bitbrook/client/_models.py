@@ -45,9 +45,10 @@ class DeploymentModel(msgspec.Struct, frozen=True, dict=True):
 class FieldOptions(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """What a field is: its `type` and what goes with it.
 
-    `type`: set, mutex, time, bool, int, decimal or timestamp. `keys`: rows are strings. `min` and
-    `max` of a decimal may be strings, so that they are exact. `time_unit`: s, ms, us or ns.
-    `time_quantum`: a run of Y, M, D and H. `ttl`: a duration such as 720h.
+    `type`: set, mutex, time, bool, int, decimal, timestamp or vector. `keys`: rows are strings.
+    `min` and `max` of a decimal may be strings, so that they are exact. `time_unit`: s, ms, us or
+    ns. `time_quantum`: a run of Y, M, D and H. `ttl`: a duration such as 720h. `max_length`: the
+    characters of a mutex's texts. `dimensions`: the numbers of a vector.
     """
 
     type: str = "set"
@@ -59,6 +60,8 @@ class FieldOptions(msgspec.Struct, frozen=True, omit_defaults=True, rename="came
     epoch: int | str | None = None
     time_quantum: str = ""
     ttl: str = ""
+    max_length: int | None = None
+    dimensions: int | None = None
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -129,6 +132,13 @@ class SourceSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     allow_missing_fields: bool = False
 
 
+class RateLimits(msgspec.Struct, frozen=True):
+    """How much a source takes a second; 0 is no limit."""
+
+    records_per_s: int = 0
+    bytes_per_s: int = 0
+
+
 class SourceDetails(msgspec.Struct, frozen=True):
     """Where a source's records go."""
 
@@ -148,6 +158,7 @@ class SourceModel(msgspec.Struct, frozen=True, dict=True):
     created_at: datetime
     created_by: str
     failure_reason: str | None = None
+    rate_limits: RateLimits = RateLimits()
 
     @property
     def deployment_id(self) -> str:
@@ -176,6 +187,7 @@ class Minute(msgspec.Struct, frozen=True):
     records: int
     requests: int
     errors: int
+    error_codes: dict[str, int] = {}
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -1,9 +1,19 @@
 """How a thing is named in a call: by a handle, or by its id or name; how long to wait for it."""
 
+from collections.abc import Mapping
+from os import PathLike
+
 from bitbrook.client._models import DeploymentModel, SourceModel, TableModel
 
 WAIT_S = 60.0
 """How long to wait for a state, unless the caller says otherwise."""
+
+
+UPLOAD_NAME = "file"
+"""What a statement calls the one file that is sent with it."""
+
+Upload = str | PathLike[str] | Mapping[str, str | PathLike[str]]
+"""A file to send with a statement, or several by the names that it calls them by."""
 
 
 def id_of(thing: DeploymentModel | SourceModel | str) -> str:

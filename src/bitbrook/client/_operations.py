@@ -6,18 +6,21 @@ gets its own handles. Knows nothing of connections.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 
+from bitbrook.client._calls import delete, get, patch, path_of, post
 from bitbrook.client._exceptions import ConfigurationError, CreationFailed, NotFound, WaitTimedOut
 from bitbrook.client._exchange import Retries, ask, exchange
 from bitbrook.client._foreign import plain
 from bitbrook.client._literals import bind, is_reading, is_reading_pql
 from bitbrook.client._models import (
     DeploymentModel,
+    FieldDefinition,
     FieldOptions,
     Minute,
     Outcomes,
@@ -27,6 +30,7 @@ from bitbrook.client._models import (
     SourceSchema,
     TableModel,
 )
+from bitbrook.client._names import UPLOAD_NAME, Upload
 from bitbrook.client._result import ARROW, JSON, Result, read_result
 from bitbrook.client._steps import Call, Flow, Pause
 
@@ -39,13 +43,22 @@ _RUNNING = frozenset({"RUNNING", "ACTIVE"})
 _FIRST_POLL_S = 0.02
 _POLL_S_MAX = 1.0
 
+_EXPORTS = {
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".csv": "csv",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".parquet": "parquet",
+}
+
 _FORMS = {"json": JSON, "arrow": f"{ARROW}, {JSON};q=0.5"}
 
 
 def list_shapes(retries: Retries) -> Flow[list[Shape]]:
     """Return the shapes on offer, smallest first."""
     answer = yield from ask(
-        _get("/v1/service-properties/deployment:shapes"), dict[str, list[Shape]], retries
+        get("/v1/service-properties/deployment:shapes"), dict[str, list[Shape]], retries
     )
     return answer["shapes"]
 
@@ -53,25 +66,25 @@ def list_shapes(retries: Retries) -> Flow[list[Shape]]:
 def create_deployment(name: str, shape: str, type_: type[D], retries: Retries) -> Flow[D]:
     """Return a new deployment, CREATING."""
     body = {"name": name, "deployment_options": {"shape": shape}}
-    return (yield from ask(_post("/v1/deployments", body), type_, retries))
+    return (yield from ask(post("/v1/deployments", body), type_, retries))
 
 
 def list_deployments(type_: type[D], retries: Retries) -> Flow[list[D]]:
     """Return all deployments of the organisation."""
     listed: Any = dict.__class_getitem__((str, list.__class_getitem__(type_)))
-    answer = yield from ask(_get("/v1/deployments"), listed, retries)
+    answer = yield from ask(get("/v1/deployments"), listed, retries)
     found: list[D] = answer["deployments"]
     return found
 
 
 def get_deployment(id_: str, type_: type[D], retries: Retries) -> Flow[D]:
     """Return one deployment."""
-    return (yield from ask(_get(_path("deployments", id_)), type_, retries))
+    return (yield from ask(get(path_of("deployments", id_)), type_, retries))
 
 
 def delete_deployment(id_: str, retries: Retries) -> Flow[None]:
     """Have a deployment deleted."""
-    yield from exchange(_delete(_path("deployments", id_)), retries)
+    yield from exchange(delete(path_of("deployments", id_)), retries)
 
 
 def create_table(
@@ -87,25 +100,43 @@ def create_table(
     body: dict[str, Any] = {"name": name, "description": description}
     if keys is not None:
         body["options"] = {"keys": keys}
-    return (yield from ask(_post(_path("tables", deployment_id), body), type_, retries))
+    return (yield from ask(post(path_of("tables", deployment_id), body), type_, retries))
 
 
 def list_tables(deployment_id: str, type_: type[B], retries: Retries) -> Flow[list[B]]:
     """Return all tables of a deployment."""
     listed: Any = dict.__class_getitem__((str, list.__class_getitem__(type_)))
-    answer = yield from ask(_get(_path("tables", deployment_id)), listed, retries)
+    answer = yield from ask(get(path_of("tables", deployment_id)), listed, retries)
     found: list[B] = answer["tables"]
     return found
 
 
 def get_table(deployment_id: str, name: str, type_: type[B], retries: Retries) -> Flow[B]:
     """Return one table."""
-    return (yield from ask(_get(_path("tables", deployment_id, name)), type_, retries))
+    return (yield from ask(get(path_of("tables", deployment_id, name)), type_, retries))
 
 
 def delete_table(deployment_id: str, name: str, retries: Retries) -> Flow[None]:
     """Have a table deleted."""
-    yield from exchange(_delete(_path("tables", deployment_id, name)), retries)
+    yield from exchange(delete(path_of("tables", deployment_id, name)), retries)
+
+
+def export_table(
+    deployment_id: str, name: str, path: Path, form: str | None, retries: Retries
+) -> Flow[Path]:
+    """Return the file, which has the whole table now."""
+    form = form or _EXPORTS.get(path.suffix.lower(), "")
+    if form not in _EXPORTS.values():
+        known = ", ".join(sorted(set(_EXPORTS.values())))
+        raise ConfigurationError(f"format {form!r} of {path.name} is unknown; give one of {known}")
+    call = Call(
+        "GET",
+        f"{path_of('tables', deployment_id, name, 'export')}?format={form}",
+        is_idempotent=True,
+        saves_to=path,
+    )
+    yield from exchange(call, retries)
+    return path
 
 
 def add_field(
@@ -118,15 +149,15 @@ def add_field(
     retries: Retries,
 ) -> Flow[B]:
     """Return the table with a field more."""
-    path = _path("tables", deployment_id, table, "fields", field)
-    return (yield from ask(_post(path, {"options": options}), type_, retries))
+    path = path_of("tables", deployment_id, table, "fields", field)
+    return (yield from ask(post(path, {"options": options}), type_, retries))
 
 
 def drop_field(
     deployment_id: str, table: str, field: str, type_: type[B], retries: Retries
 ) -> Flow[B]:
     """Return the table without a field."""
-    call = _delete(_path("tables", deployment_id, table, "fields", field))
+    call = delete(path_of("tables", deployment_id, table, "fields", field))
     yield from exchange(call, retries)
     return (yield from get_table(deployment_id, table, type_, retries))
 
@@ -146,37 +177,56 @@ def create_source(
         "sink_details": {"deployment_id": deployment_id, "table": table},
         "schema": schema,
     }
-    return (yield from ask(_post("/v1/sinks", body), type_, retries))
+    return (yield from ask(post("/v1/sinks", body), type_, retries))
 
 
 def list_sources(type_: type[S], retries: Retries) -> Flow[list[S]]:
     """Return all sources of the organisation."""
     listed: Any = dict.__class_getitem__((str, list.__class_getitem__(type_)))
-    answer = yield from ask(_get("/v1/sinks"), listed, retries)
+    answer = yield from ask(get("/v1/sinks"), listed, retries)
     found: list[S] = answer["sinks"]
     return found
 
 
 def get_source(id_: str, type_: type[S], retries: Retries) -> Flow[S]:
     """Return one source."""
-    return (yield from ask(_get(_path("sinks", id_)), type_, retries))
+    return (yield from ask(get(path_of("sinks", id_)), type_, retries))
+
+
+def change_source(
+    id_: str,
+    definition: Sequence[FieldDefinition | Mapping[str, Any]],
+    *,
+    allow_missing_fields: bool | None,
+    rate_limits: Mapping[str, int | None] | None,
+    paused: bool | None,
+    type_: type[S],
+    retries: Retries,
+) -> Flow[S]:
+    """Return the source, changed in what is given."""
+    schema: dict[str, Any] = {"definition": definition} if definition else {}
+    if allow_missing_fields is not None:
+        schema["allow_missing_fields"] = allow_missing_fields
+    given = {"schema": schema or None, "rate_limits": rate_limits, "paused": paused}
+    body = {name: value for name, value in given.items() if value is not None}
+    return (yield from ask(patch(path_of("sinks", id_), body), type_, retries))
 
 
 def delete_source(id_: str, retries: Retries) -> Flow[None]:
     """Have a source deleted."""
-    yield from exchange(_delete(_path("sinks", id_)), retries)
+    yield from exchange(delete(path_of("sinks", id_)), retries)
 
 
 def list_errors(id_: str, retries: Retries) -> Flow[list[SourceError]]:
     """Return the last records that a source could not take, newest first."""
-    call = _get(_path("sinks", id_, "errors"))
+    call = get(path_of("sinks", id_, "errors"))
     answer = yield from ask(call, dict[str, list[SourceError]], retries)
     return answer["errors"]
 
 
 def list_minutes(id_: str, retries: Retries) -> Flow[list[Minute]]:
     """Return what a source took, minute by minute."""
-    call = _get(_path("sinks", id_, "metrics"))
+    call = get(path_of("sinks", id_, "metrics"))
     answer = yield from ask(call, dict[str, list[Minute]], retries)
     return answer["metrics"]
 
@@ -192,17 +242,32 @@ def send_records(
 def records_call(source_id: str, body: bytes, key: str) -> Call:
     """Return the call that sends a body of records under an Idempotency-Key."""
     headers = {"idempotency-key": key}
-    return Call("POST", _path("sinks", source_id), body, headers, is_idempotent=True)
+    return Call("POST", path_of("sinks", source_id), body, headers, is_idempotent=True)
 
 
 def run_sql(
-    deployment_id: str, statement: str, parameters: Sequence[object], form: str, retries: Retries
+    deployment_id: str,
+    statement: str,
+    parameters: Sequence[object],
+    form: str,
+    *,
+    upload: Upload | None,
+    retries: Retries,
 ) -> Flow[Result]:
     """Return the result of a SQL statement. Only one that reads is repeated."""
     bound = bind(statement, parameters)
     headers = {"accept": _media_type(form)}
     is_idempotent = is_reading(statement)
-    call = _query(deployment_id, "sql", bound, headers, is_idempotent=is_idempotent)
+    if upload is None:
+        call = _query(deployment_id, "sql", bound, headers, is_idempotent=is_idempotent)
+    else:
+        call = Call(
+            "POST",
+            path_of("deployments", deployment_id, "query"),
+            headers=headers,
+            form={"statement": bound},
+            files=_files_of(upload),
+        )
     response = yield from exchange(call, retries)
     return read_result(response)
 
@@ -274,6 +339,14 @@ def _pauses(timeout_s: float) -> Iterator[float]:
         yield min(pause_s, left_s)
 
 
+def _files_of(upload: Upload) -> dict[str, Path]:
+    if isinstance(upload, str | PathLike):
+        return {UPLOAD_NAME: Path(upload)}
+    if "statement" in upload or not upload:
+        raise ConfigurationError("upload takes a file, or files by names other than 'statement'")
+    return {name: Path(path) for name, path in upload.items()}
+
+
 def _media_type(form: str) -> str:
     try:
         return _FORMS[form]
@@ -290,21 +363,5 @@ def _query(
     is_idempotent: bool,
 ) -> Call:
     body = msgspec.json.encode({"language": language, "statement": statement})
-    path = _path("deployments", deployment_id, "query")
+    path = path_of("deployments", deployment_id, "query")
     return Call("POST", path, body, headers, is_idempotent=is_idempotent)
-
-
-def _path(*parts: str) -> str:
-    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
-
-
-def _get(path: str) -> Call:
-    return Call("GET", path, is_idempotent=True)
-
-
-def _delete(path: str) -> Call:
-    return Call("DELETE", path, is_idempotent=True)
-
-
-def _post(path: str, body: object) -> Call:
-    return Call("POST", path, msgspec.json.encode(body))

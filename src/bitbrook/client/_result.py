@@ -2,8 +2,8 @@
 
 It came as JSON or as an Arrow stream and gives every shape from either; what is not asked for is
 not built. Values are exact: a decimal is a Decimal with the digits of its column, a time an aware
-datetime in UTC, a set a list, integers are of any size. A time with nanoseconds, which datetime
-cannot hold, is an `InexactValue`, never rounded.
+datetime in UTC, a set or vector a list, integers are of any size. A time with nanoseconds, which
+datetime cannot hold, is an `InexactValue`, never rounded.
 """
 
 import re
@@ -46,6 +46,7 @@ _PYTHON_TYPES: dict[str, Any] = {
     "idsetq": list[int],
     "stringset": list[str],
     "stringsetq": list[str],
+    "vector": list[float],
 }
 
 
@@ -290,6 +291,10 @@ def _array(values: list[Any], column: Column) -> "pa.Array":
             return pa.array(values, pa.list_(pa.uint64()))
         case "stringset" | "stringsetq":
             return pa.array(values, pa.list_(pa.string()))
+        case "vector":
+            length = max((len(vector) for vector in values if vector), default=0)
+            kind = pa.list_(pa.float32(), length) if length else pa.list_(pa.float32())
+            return pa.array(values, kind)
         case "bool":
             return pa.array(values, pa.bool_())
         case "string" | "varchar":
@@ -305,6 +310,8 @@ def _column_of(field: "pa.Field") -> Column:
     kind = field.type
     if kinds.is_decimal(kind):
         return Column(field.name, f"decimal({kind.scale})", "decimal", kind.scale)
+    if kinds.is_fixed_size_list(kind):
+        return Column(field.name, f"vector({kind.list_size})", "vector")
     if kinds.is_list(kind) or kinds.is_large_list(kind):
         name = "idset" if kinds.is_integer(kind.value_type) else "stringset"
     elif kinds.is_timestamp(kind):

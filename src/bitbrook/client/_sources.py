@@ -1,13 +1,14 @@
 """Sources, for threads: all of them, and one of them."""
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bitbrook.client import _operations as operations
 from bitbrook.client._link import Link
 from bitbrook.client._models import (
     DeploymentModel,
+    FieldDefinition,
     Minute,
     Outcomes,
     SourceError,
@@ -48,6 +49,29 @@ class Source(SourceModel, frozen=True, dict=True):
             on_error=on_error,
             retry_for_s=retry_for_s,
         )
+
+    def add_fields(
+        self,
+        definition: Iterable[FieldDefinition | Mapping[str, Any]],
+        *,
+        allow_missing_fields: bool | None = None,
+    ) -> "Source":
+        """Return it with more fields, which its table gains too."""
+        return Sources(_link_of(self)).add_fields(
+            self, definition, allow_missing_fields=allow_missing_fields
+        )
+
+    def limit_rates(self, **per_s: int | None) -> "Source":
+        """Return it, held to `records_per_s` and `bytes_per_s`: 0 is no limit, None the default."""
+        return Sources(_link_of(self)).limit_rates(self, **per_s)
+
+    def pause(self) -> "Source":
+        """Return it, taking nothing until it is resumed."""
+        return Sources(_link_of(self)).pause(self)
+
+    def resume(self) -> "Source":
+        """Return it, taking records again."""
+        return Sources(_link_of(self)).resume(self)
 
     def errors(self) -> list[SourceError]:
         """Return the last records that it could not take, newest first."""
@@ -116,7 +140,37 @@ class Sources:
 
     def find(self, name: str) -> Source | None:
         """Return the one of that name, None if there is none."""
-        return next((each for each in self.list() if each.name == name), None)
+        listed = self.list()
+        return next((each for each in listed if each.name == name), None)
+
+    def add_fields(
+        self,
+        source: SourceModel | str,
+        definition: Iterable[FieldDefinition | Mapping[str, Any]],
+        *,
+        allow_missing_fields: bool | None = None,
+    ) -> Source:
+        """Return one with more fields, which its table gains too.
+
+        Raises:
+            Conflict: a field contradicts what is there; `details` name both.
+        """
+        return self._change(source, list(definition), allow_missing_fields=allow_missing_fields)
+
+    def limit_rates(self, source: SourceModel | str, **per_s: int | None) -> Source:
+        """Return one, held to `records_per_s` and `bytes_per_s`: 0 is no limit, None the default.
+
+        What is not given stays as it is.
+        """
+        return self._change(source, rate_limits=per_s)
+
+    def pause(self, source: SourceModel | str) -> Source:
+        """Return one, taking nothing until it is resumed."""
+        return self._change(source, paused=True)
+
+    def resume(self, source: SourceModel | str) -> Source:
+        """Return one, taking records again."""
+        return self._change(source, paused=False)
 
     def delete(self, source: SourceModel | str) -> None:
         """Have one deleted; what it stored stays in the table."""
@@ -170,6 +224,26 @@ class Sources:
     def metrics(self, source: SourceModel | str) -> builtins.list[Minute]:
         """Return what one took, minute by minute."""
         return self._link.run(operations.list_minutes(id_of(source), self._link.retries))
+
+    def _change(
+        self,
+        source: SourceModel | str,
+        definition: Sequence[FieldDefinition | Mapping[str, Any]] = (),
+        *,
+        allow_missing_fields: bool | None = None,
+        rate_limits: Mapping[str, int | None] | None = None,
+        paused: bool | None = None,
+    ) -> Source:
+        flow = operations.change_source(
+            id_of(source),
+            definition,
+            allow_missing_fields=allow_missing_fields,
+            rate_limits=rate_limits,
+            paused=paused,
+            type_=Source,
+            retries=self._link.retries,
+        )
+        return self._bound(self._link.run(flow))
 
     def _look(self, id_: str) -> Flow[Source]:
         return operations.get_source(id_, Source, self._link.retries)

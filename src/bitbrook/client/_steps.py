@@ -7,6 +7,7 @@ flow itself never touches a socket, a clock or a lock, and does not know which o
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -16,8 +17,9 @@ T = TypeVar("T")
 class Call:
     """One request of the API, before credentials.
 
-    `is_idempotent`: whether the server may carry it out twice without harm.
-
+    `is_idempotent`: whether the server may carry it out twice without harm. `files`: by the name
+    of their part; with them the body is a form, `form` its other parts, and no `content`.
+    `saves_to`: the file that gets the answer, if that is a success.
     """
 
     method: str
@@ -26,6 +28,9 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_idempotent: bool = False
     is_authorised: bool = True
+    saves_to: Path | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Authorisation:

@@ -1,6 +1,8 @@
 """Tables, for threads: of every deployment, of one, and one of them."""
 
 import builtins
+from os import PathLike
+from pathlib import Path
 
 from bitbrook.client import _operations as operations
 from bitbrook.client._link import Link
@@ -25,6 +27,18 @@ class Table(TableModel, frozen=True, dict=True):
     def drop_field(self, name: str) -> "Table":
         """Return it without a field and what that held."""
         return Tables(_link_of(self)).drop_field(self.deployment_id, self, name)
+
+    def export(
+        self,
+        path: str | PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> Path:
+        """Return a file that gets all of it. `format`: of the file's name by default.
+
+        It is ndjson, csv, arrow or parquet.
+        """
+        return Tables(_link_of(self)).export(self.deployment_id, self, path, format=format)
 
     def wait_until_gone(self, timeout_s: float = WAIT_S) -> None:
         """Return once it is deleted."""
@@ -82,6 +96,23 @@ class Tables:
         """
         id_ = id_of(deployment)
         return self._bound(id_, self._link.run(self._look(id_, name)))
+
+    def export(
+        self,
+        deployment: DeploymentModel | str,
+        table: TableModel | str,
+        path: str | PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> Path:
+        """Return a file that gets all of one. `format`: ndjson, csv, arrow or parquet.
+
+        It is that of the file's name by default.
+        """
+        flow = operations.export_table(
+            id_of(deployment), name_of(table), Path(path), format, self._link.retries
+        )
+        return self._link.run(flow)
 
     def delete(self, deployment: DeploymentModel | str, table: TableModel | str) -> None:
         """Have one deleted; no source may feed it."""
@@ -143,6 +174,16 @@ class DeploymentTables:
     def get(self, name: str) -> Table:
         """Return one by its name."""
         return self._tables.get(self._deployment_id, name)
+
+    def export(
+        self,
+        table: TableModel | str,
+        path: str | PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002 - the word people look for
+    ) -> Path:
+        """Return a file that gets all of one. `format`: of the file's name by default."""
+        return self._tables.export(self._deployment_id, table, path, format=format)
 
     def delete(self, table: TableModel | str) -> None:
         """Have one deleted; no source may feed it."""

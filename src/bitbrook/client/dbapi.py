@@ -5,6 +5,7 @@ A connection is one deployment. There are no transactions: a statement is durabl
 are quoted here (`?`, see `_literals`); values come back exact.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -21,7 +22,7 @@ apilevel: Final = "2.0"
 threadsafety: Final = 2  # threads may share the module and connections, not cursors
 paramstyle: Final = "qmark"
 
-Description: TypeAlias = tuple[str, str, None, None, int | None, int | None, bool]
+Description: TypeAlias = tuple[str, str, None, int | None, int | None, int | None, bool]
 
 
 class Warning(Exception):  # noqa: A001 - PEP 249's name
@@ -76,11 +77,13 @@ class TypeGroup:
         return other in self._types if isinstance(other, str) else self is other
 
 
-STRING = TypeGroup("string", "varchar", "idset", "idsetq", "stringset", "stringsetq")
+STRING = TypeGroup("string", "varchar", "idset", "idsetq", "stringset", "stringsetq", "vector")
 BINARY = TypeGroup()
 NUMBER = TypeGroup("int", "decimal", "bool", "id")
 DATETIME = TypeGroup("timestamp")
 ROWID = TypeGroup()
+
+_LENGTH = re.compile(r"\((\d+)\)")
 
 Date = date
 Timestamp = datetime
@@ -350,4 +353,7 @@ def _translated() -> Iterator[None]:
 
 def _described(column: Column) -> Description:
     precision = _DECIMAL_PRECISION if column.scale is not None else None
-    return (column.name, column.base_type, None, None, precision, column.scale, True)
+    # PEP 249's internal size: how many characters or numbers a value has at most.
+    length = _LENGTH.search(column.type) if column.base_type in {"varchar", "vector"} else None
+    size = int(length[1]) if length else None
+    return (column.name, column.base_type, None, size, precision, column.scale, True)

@@ -60,6 +60,15 @@ class STRINGSETQ(_Set):
     __visit_name__ = "bitbrook_stringsetq"
 
 
+class VECTOR(types.TypeEngine[list[float]]):
+    """A vector of `length` numbers, which only a definition needs; values are lists."""
+
+    __visit_name__ = "bitbrook_vector"
+
+    def __init__(self, length: int | None = None) -> None:
+        self.length = length
+
+
 class BitbrookCompiler(compiler.SQLCompiler):
     """Statements in bitbrook's SQL."""
 
@@ -187,6 +196,16 @@ class BitbrookTypeCompiler(compiler.GenericTypeCompiler):
         """Return the type of sets of strings with times."""
         return "STRINGSETQ TIMEQUANTUM 'YMDH'"
 
+    def visit_bitbrook_vector(self, type_: Any, **kw: Any) -> str:
+        """Return the type of vectors.
+
+        Raises:
+            CompileError: no length was given.
+        """
+        if type_.length is None:
+            raise CompileError("bitbrook's vectors have a length: use VECTOR(768)")
+        return f"VECTOR({type_.length})"
+
 
 class BitbrookDialect(default.DefaultDialect):
     """The dialect over `bitbrook.client.dbapi`."""
@@ -296,7 +315,7 @@ class BitbrookDialect(default.DefaultDialect):
         return [
             {
                 "name": column[0],
-                "type": _type_of(str(column[1]), column[5]),
+                "type": _type_of(str(column[1]), column[5], column[3]),
                 "nullable": column[0] != "_id",
                 "default": None,
                 "autoincrement": False,
@@ -366,7 +385,9 @@ def _listed(connection: Connection) -> list[tuple[str, str, str]]:
     return [(row["_id"], row["name"], row["description"]) for row in listed]
 
 
-def _type_of(base_type: str, scale: int | None) -> types.TypeEngine[Any]:
+def _type_of(base_type: str, scale: int | None, length: int | None) -> types.TypeEngine[Any]:
+    if base_type == "vector":
+        return VECTOR(length)
     if base_type == "decimal":
         return types.Numeric(_INTEGER_DIGITS, scale)
     if base_type == "timestamp":

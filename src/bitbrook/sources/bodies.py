@@ -76,7 +76,7 @@ class BodyReader:
             if mended != body:
                 return self.read(mended)
             raise _not_json(fault) from None
-        _check_count(len(values))
+        check_count(len(values))
         return Reading(len(values), values, range(len(values)), self._strict, [])
 
     def read_lines(self, body: bytes) -> Reading:
@@ -88,7 +88,7 @@ class BodyReader:
         """
         _check_text(body)
         line_count = body.count(b"\n") + (not body.endswith(b"\n"))
-        _check_count(line_count)
+        check_count(line_count)
         self._check_values(body, records_max=line_count)
         try:
             values = self._decode_lines(body)
@@ -114,7 +114,7 @@ class BodyReader:
     def _read_apart(
         self, records: Sequence[Any], read: Callable[[int, Any], Any | RecordError]
     ) -> Reading:
-        _check_count(len(records))
+        check_count(len(records))
         values: list[Any] = []
         indexes: list[int] = []
         errors: list[RecordError] = []
@@ -211,7 +211,12 @@ def _check_text(body: bytes) -> None:
             raise InvalidBody(message) from None
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
+    """Refuse a body with more records than one may have.
+
+    Raises:
+        LimitExceeded: it has.
+    """
     if count > RECORDS_PER_BODY_MAX:
         raise LimitExceeded(
             f"the body has {count:,} records and {RECORDS_PER_BODY_MAX:,} are allowed; "

@@ -15,7 +15,12 @@ import msgspec
 
 from bitbrook.errors import InvalidValue
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, TimeUnit
-from bitbrook.schema.limits import DECIMAL_SCALE_MAX, TIME_MAX_S, TIME_MIN_S
+from bitbrook.schema.limits import (
+    DECIMAL_SCALE_MAX,
+    TIME_MAX_S,
+    TIME_MIN_S,
+    VECTOR_DIMENSIONS_MAX,
+)
 from bitbrook.sources.durations import NANOSECONDS_PER, parse_duration
 from bitbrook.sources.layouts import RFC3339, Layout
 
@@ -36,6 +41,7 @@ class SourceType(enum.StrEnum):
     RECORD_TIME = "recordTime"
     DATE_INT = "dateInt"
     TIMESTAMP = "timestamp"
+    VECTOR = "vector"
 
 
 class FieldConfig(msgspec.Struct, frozen=True):
@@ -58,6 +64,7 @@ class FieldConfig(msgspec.Struct, frozen=True):
     unit_ns: int = NANOSECONDS_A_SECOND
     granularity: TimeUnit = TimeUnit.SECOND
     reads_numeric_text: bool = False
+    dimensions: int = 0
 
 
 _UNITS = NANOSECONDS_PER | {"d": 86_400 * NANOSECONDS_A_SECOND}
@@ -83,6 +90,7 @@ _TYPES_WITH: dict[str, set[SourceType]] = {
     "Unit": _TIME_TYPES,
     "CustomUnit": {SourceType.DATE_INT},
     "Granularity": {SourceType.TIMESTAMP},
+    "Dimensions": {SourceType.VECTOR},
 }
 _KEYS = {key.lower(): key for key in _TYPES_WITH}
 
@@ -108,6 +116,7 @@ def read_config(
         "unit_ns": reader.unit_ns(),
         "granularity": reader.granularity(),
         "reads_numeric_text": reader.has("Unit") or reader.has("Epoch"),
+        "dimensions": reader.dimensions(),
     }
     read = FieldConfig(**members)
     if read.is_mutex and read.quantum:
@@ -124,6 +133,7 @@ class _Reader:
 
     def __init__(self, type_: SourceType, config: Mapping[str, Any]) -> None:
         self.faults: list[str] = []
+        self._type = type_
         self._values: dict[str, Any] = {}
         for written, value in config.items():
             key = _KEYS.get(written.lower())
@@ -174,6 +184,14 @@ class _Reader:
             return value
         self._refuse(key, value, f"a whole number from {low} to {high}")
         return default
+
+    def dimensions(self) -> int:
+        if self._type is not SourceType.VECTOR:
+            return 0
+        if not self.has("Dimensions"):
+            self.faults.append("Dimensions is missing; say how many numbers a vector has")
+            return 1
+        return self.whole_number("Dimensions", 1, 1, VECTOR_DIMENSIONS_MAX)
 
     def quantum(self) -> str:
         quantum = self.text("Quantum").upper()

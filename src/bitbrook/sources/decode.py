@@ -51,6 +51,7 @@ from bitbrook.sources.signed_rows import added_rows, removed_rows
 from bitbrook.sources.table_match import added_fields, conflicts_with, settled_references
 from bitbrook.sources.times import TimeConverter
 from bitbrook.sources.values import Leaf
+from bitbrook.sources.vectors import VectorConverter
 
 Mask = npt.NDArray[np.bool_]
 
@@ -74,6 +75,10 @@ class Decoded(NamedTuple):
     outcomes: Outcomes
 
 
+NOTHING = Decoded(None, Outcomes(0))
+"""What a body without records is decoded into."""
+
+
 class Decoder:
     """Decodes the bodies of one source. May be used by several threads at once."""
 
@@ -95,6 +100,11 @@ class Decoder:
         self._record_time = next((c for c in self._columns if c.is_record_time), None)
         self._stored = [(i, c) for i, c in enumerate(self._columns) if c.field is not None]
         self._arrow_schema = self._make_arrow_schema(table)
+
+    @property
+    def field_count(self) -> int:
+        """How many values are read of each record."""
+        return len(self._columns)
 
     def decode(self, body: bytes, *, is_lines: bool = False) -> Decoded:
         """Return the batch and outcomes of `{"records": [{"value": {...}}, ...]}`.
@@ -306,6 +316,8 @@ def _converter_of(
             return TimeConverter.for_date_int(field, config)
         case SourceType.TIMESTAMP:
             return TimeConverter.for_timestamp(field, config)
+        case SourceType.VECTOR:
+            return VectorConverter(field)
 
 
 def _clear(ids: pa.Array, removed: Mapping[str, pa.ListArray]) -> Operation:

@@ -144,6 +144,8 @@ def field_schema_of(field: SourceField, keyed_tables: Collection[str] = ()) -> F
             unit = config.granularity
             epoch = config.epoch_ns * unit.per_second // 10**9
             return FieldSchema(field.name, FieldType.TIMESTAMP, unit=unit, epoch=epoch)
+        case SourceType.VECTOR:
+            return FieldSchema(field.name, FieldType.VECTOR, dimensions=config.dimensions)
         case SourceType.RECORD_TIME:
             raise AssertionError("recordTime makes no field")
 
@@ -204,6 +206,8 @@ def _identity_faults(schema: SourceSchema) -> Iterator[str]:
             yield f"primary_key_fields: {name!r} is not in the definition{closest}"
         if keys.count(name) > 1:
             yield f"primary_key_fields: {name!r} is listed twice; leave one out"
+        if types.get(name) == SourceType.VECTOR:
+            yield f"primary_key_fields: {name!r} is a vector; those identify nothing, leave it out"
 
 
 def _field_faults(schema: SourceSchema, definition: FieldDefinition) -> Iterator[str]:

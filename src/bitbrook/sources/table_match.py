@@ -65,6 +65,8 @@ def describe_field(field: FieldSchema) -> str:
         options.append(f"Quantum {field.quantum}")
     if field.ttl_s:
         options.append(f"TTL {field.ttl_s}s")
+    if field.is_vector:
+        options.append(f"Dimensions {field.dimensions}")
     if field.type is FieldType.DECIMAL:
         options.append(f"Scale {field.scale}")
     if field.type is FieldType.TIMESTAMP:
@@ -107,6 +109,8 @@ def _identity(*, is_keyed: bool) -> str:
 def _agrees(field: FieldSchema, existing: FieldSchema) -> bool:
     """Return whether values of the first can be stored in the second as they are meant."""
     if field.type is not existing.type or field.is_keyed != existing.is_keyed:
+        return False
+    if field.dimensions != existing.dimensions:
         return False
     if existing.length_max:
         # What a source sends is as long as it likes.

@@ -24,6 +24,7 @@ class LeafKind(enum.Enum):
     TEXT = enum.auto()  # str
     TOKENS = enum.auto()  # list[Raw]
     TEXTS = enum.auto()  # list[str]
+    NUMBERS = enum.auto()  # list[float]
 
 
 _LEAF_TYPES: dict[LeafKind, tuple[Any, Any]] = {
@@ -31,6 +32,7 @@ _LEAF_TYPES: dict[LeafKind, tuple[Any, Any]] = {
     LeafKind.TEXT: (str | None, None),
     LeafKind.TOKENS: (list[Raw] | None, None),
     LeafKind.TEXTS: (list[str] | None, None),
+    LeafKind.NUMBERS: (list[float] | None, None),
 }
 
 Path = tuple[str, ...]
