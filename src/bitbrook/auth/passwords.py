@@ -1,13 +1,14 @@
 """Passwords: Argon2id hashes, and checks that take as long for nobody as for somebody.
 
-Hashing takes 64 MiB and tens of milliseconds by design (RFC 9106, second recommended option), so
-only a few run at a time and the others wait.
+Hashing takes 64 MiB, three passes on four lanes, tens of milliseconds, by design (RFC 9106, second
+recommended option), so only a few run at a time and the others wait. The parameters stand here
+and not in a library's default; a hash carries its own, so that older ones stay good.
 """
 
 import secrets
 import threading
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bitbrook.errors import InvalidValue
@@ -16,7 +17,20 @@ PASSWORD_CHARACTERS_MIN = 8
 PASSWORD_CHARACTERS_MAX = 1_024
 HASHES_AT_A_TIME = 2
 
-_HASHER = PasswordHasher()
+TIME_COST = 3
+MEMORY_COST_KIB = 64 << 10
+PARALLELISM = 4
+HASH_BYTES = 32
+SALT_BYTES = 16
+
+_HASHER = PasswordHasher(
+    time_cost=TIME_COST,
+    memory_cost=MEMORY_COST_KIB,
+    parallelism=PARALLELISM,
+    hash_len=HASH_BYTES,
+    salt_len=SALT_BYTES,
+    type=Type.ID,
+)
 _TURN = threading.BoundedSemaphore(HASHES_AT_A_TIME)
 _NOBODYS_HASH = _HASHER.hash(secrets.token_hex())
 
@@ -40,7 +54,8 @@ def hash_password(password: str) -> str:
 def is_password(password_hash: str | None, password: str) -> bool:
     """Whether a password is the one of this hash.
 
-    Without a hash (there is no such user) it is not, after the same time.
+    Without a hash (there is no such user, or one who signs in elsewhere) it is not, after the same
+    time: what is done is the same.
     """
     if len(password) > PASSWORD_CHARACTERS_MAX:
         password = ""
@@ -49,7 +64,7 @@ def is_password(password_hash: str | None, password: str) -> bool:
             is_match = _HASHER.verify(password_hash or _NOBODYS_HASH, password)
         except (VerificationError, InvalidHashError):
             return False
-    return is_match and password_hash is not None
+    return is_match and bool(password_hash)
 
 
 def make_password() -> str:

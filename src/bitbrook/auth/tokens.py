@@ -54,17 +54,24 @@ class TokenSigner:
     def __init__(
         self, rows: Sequence[SigningKeyRow], *, ttl_s: int, clock: Clock = SYSTEM_CLOCK
     ) -> None:
+        self.ttl_s = ttl_s
+        self._clock = clock
+        self._checked: dict[str, Claims] = {}
+        self._lock = threading.Lock()
+        self.take_keys(rows)
+
+    def take_keys(self, rows: Sequence[SigningKeyRow]) -> None:
+        """Use these keys, and no other, from now on."""
         newest_first = sorted(rows, key=lambda row: row.created_s, reverse=True)
         keys = [
             RSAKey.import_key(row.private_key, {"kid": row.id, "use": "sig", "alg": ALGORITHM})
             for row in newest_first
         ]
-        self.ttl_s = ttl_s
-        self._clock = clock
-        self._signing_key = keys[0]
-        self._keys = KeySet(list(keys))
-        self._checked: dict[str, Claims] = {}
-        self._lock = threading.Lock()
+        with self._lock:
+            self._signing_key = keys[0]
+            self._keys = KeySet(list(keys))
+            # What an earlier key has signed is asked for again.
+            self._checked = {}
 
     def issue(self, use: TokenUse, *, user_id: str, email: str, session_id: str) -> str:
         """Return a new token."""

@@ -15,8 +15,9 @@ from bitbrook.clock import Clock
 from bitbrook.control.identity import binding_of, scopes_of
 from bitbrook.control.members import Members
 from bitbrook.control.registry import Registry
-from bitbrook.errors import InvalidValue, NotFound
+from bitbrook.errors import InvalidValue, NotFound, QuotaExceeded
 from bitbrook.schema.limits import NAME_CHARACTERS_MAX
+from bitbrook.settings import Settings
 from bitbrook.stores.catalogue_rows import ApiKeyRow
 
 
@@ -39,9 +40,12 @@ class ApiKey(msgspec.Struct, frozen=True):
 class ApiKeys:
     """The API keys of all organisations, each seen by its own."""
 
-    def __init__(self, members: Members, registry: Registry, *, clock: Clock) -> None:
+    def __init__(
+        self, members: Members, registry: Registry, settings: Settings, *, clock: Clock
+    ) -> None:
         self._members = members
         self._registry = registry
+        self._api_keys_max = settings.api_keys_max
         self._clock = clock
 
     def create(
@@ -58,6 +62,7 @@ class ApiKeys:
         Raises:
             InvalidValue: there is no scope, or the name is too long or unprintable.
             NotFound: there is no such deployment or source to bind it to.
+            QuotaExceeded: the organisation has as many keys as it may.
         """
         caller.require(Right.MANAGE)
         if not scopes:
@@ -70,6 +75,12 @@ class ApiKeys:
             )
         if bound_to is not None:
             self._check_binding(caller, bound_to)
+        count = len(self._members.api_keys_of(caller.organisation_id))
+        if count >= self._api_keys_max:
+            raise QuotaExceeded(
+                f"the organisation has {count:,} API keys and {self._api_keys_max:,} are allowed; "
+                "revoke one or raise api_keys_max"
+            )
         secret = make_secret(API_KEY_MARK)
         row = ApiKeyRow(
             id=make_id(),

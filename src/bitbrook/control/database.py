@@ -2,12 +2,13 @@
 
 from concurrent.futures import CancelledError
 
-from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.algebra.partials import (
     AnyPartial,
     CountPartial,
     RecordIdsPartial,
     RecordsPartial,
+    TimesPartial,
     TotalsPartial,
 )
 from bitbrook.algebra.questions import Question
@@ -23,6 +24,9 @@ from bitbrook.query.database import BulkPlaces, DatabaseEntry, StatementEntry
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.stores.catalogue_rows import ViewRow
+
+PROMPT_RECORDS_MAX = 1_000
+"""Records that a statement may answer that keeps its thread from other work."""
 
 _GROWING = frozenset({OperationKind.UPSERT, OperationKind.REPLACE})
 
@@ -67,14 +71,22 @@ class ControlDatabase:
         """Return the merged answer of all partitions."""
         self._require(Right.QUERY)
         partial = self._compute.ask(table.id, question, budget)
-        budget.records_selected = max(budget.records_selected, _records_of(partial))
+        records = _records_of(partial)
+        budget.records_selected = max(budget.records_selected, records)
+        if not budget.may_wait:
+            # Found in time, but what is to be written may be long.
+            budget.check()
+            if records > PROMPT_RECORDS_MAX and isinstance(
+                partial, RecordsPartial | RecordIdsPartial
+            ):
+                raise WouldWait
         return partial
 
     def write(self, table: TableSchema, batch: Batch) -> list[int]:
         """Make a batch durable and visible; return how many values each operation changed."""
         self._require(Right.INGEST)
         if any(operation.kind in _GROWING for operation in batch.operations):
-            self._tables.check_room(self.deployment_id)
+            self._tables.check_room(self.deployment_id, table.id)
         entry = self._registry.table(self.caller, self.deployment_id, table.name)
         if entry.row.is_keyed is None:
             self._tables.decide(entry, is_keyed=table.is_keyed)
@@ -166,7 +178,7 @@ def _records_of(partial: AnyPartial) -> int:
     match partial:
         case CountPartial() | TotalsPartial():
             return partial.count
-        case RecordsPartial():
+        case RecordsPartial() | TimesPartial():
             return int(partial.records.num_rows)
         case RecordIdsPartial():
             return len(partial.ids)

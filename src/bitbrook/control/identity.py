@@ -15,12 +15,15 @@ from bitbrook.auth.passwords import is_password
 from bitbrook.auth.policy import Binding, BoundKind, Caller, Role, Scope, rights_of
 from bitbrook.auth.random_texts import digest_of, make_id, make_secret
 from bitbrook.auth.throttle import SignInThrottle
-from bitbrook.auth.tokens import TokenSigner, TokenUse
+from bitbrook.auth.tokens import TokenUse
 from bitbrook.clock import Clock
-from bitbrook.control.members import ACTIVE, Members
+from bitbrook.control.external_bearers import ExternalBearers
+from bitbrook.control.members import ACTIVE, Members, normalised_email
+from bitbrook.control.signing_keys import SigningKeys
 from bitbrook.errors import NotAuthenticated
 from bitbrook.settings import Settings
 from bitbrook.stores.catalogue_rows import ApiKeyRow, SessionRow, UserRow
+from bitbrook.telemetry.acts import say_who
 from bitbrook.telemetry.logs import get_logger
 from bitbrook.telemetry.metrics import count_sign_in
 
@@ -43,13 +46,18 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class Identity:
-    """Sign-ins, tokens and API keys."""
+    """Sign-ins, tokens and API keys.
+
+    `bearers`: tokens of the identity provider, if there is one.
+    """
 
     def __init__(
-        self, members: Members, signer: TokenSigner, settings: Settings, *, clock: Clock
+        self, members: Members, keys: SigningKeys, settings: Settings, *, clock: Clock
     ) -> None:
+        self.bearers: ExternalBearers | None = None
         self._members = members
-        self._signer = signer
+        self._keys = keys
+        self._signer = keys.signer
         self._refresh_ttl_s = settings.refresh_ttl_s
         self._throttle = SignInThrottle(clock)
         self._clock = clock
@@ -63,24 +71,37 @@ class Identity:
             QuotaExceeded: too many failed sign-ins for this address; says when to try again.
         """
         email = normalised_email(email)
-        self._throttle.begin(email)
         user = self._members.user_of_email(email)
+        if user is None:
+            say_who(None, None, email)
+        else:
+            say_who(user.organisation_id, user.id, email)
+        self._throttle.begin(email)
         if not is_password(user.password_hash if user else None, password) or user is None:
             count_sign_in(is_good=False)
             raise NotAuthenticated(REFUSED)
         self._throttle.succeed(email)
+        return self.open_session(user.id)
+
+    def open_session(self, user_id: str) -> Tokens:
+        """Return the tokens of a new session of a user who has shown who they are.
+
+        Raises:
+            NotAuthenticated: the user is deactivated.
+        """
         secret = make_secret()
         now_s = self._clock.now_s()
         session = SessionRow(
             id=make_id(),
-            user_id=user.id,
+            user_id=user_id,
             refresh_id=make_id(),
             refresh_digest=secret.digest,
             created_s=now_s,
             expires_s=now_s + self._refresh_ttl_s,
         )
         with self._members.lock:
-            user = self._active_user(user.id)
+            user = self._active_user(user_id)
+            say_who(user.organisation_id, user.id, user.email)
             self._members.add_session(session)
         count_sign_in(is_good=True)
         LOGGER.info("signed in", user_id=user.id, session_id=session.id)
@@ -97,6 +118,7 @@ class Identity:
             if session is None or session.expires_s <= self._clock.now_s():
                 raise NotAuthenticated(NO_REFRESH)
             user = self._active_user(session.user_id)
+            say_who(user.organisation_id, user.id, user.email)
             if session.ended_s is not None:
                 raise NotAuthenticated(NO_REFRESH)
             if not is_current:
@@ -113,6 +135,9 @@ class Identity:
         with self._members.lock:
             session, _ = self._session_of(refresh_token)
             if session is not None and session.ended_s is None:
+                user = self._members.user(session.user_id)
+                if user is not None:
+                    say_who(user.organisation_id, user.id, user.email)
                 self._members.end_session(session)
 
     def authenticate(self, bearer_token: str) -> Caller:
@@ -122,6 +147,11 @@ class Identity:
             NotAuthenticated: malformed, expired, foreign, of an ended session or of a user who is
                 deactivated (the message says which of the last two).
         """
+        external_id = None if self.bearers is None else self.bearers.user_id_of(bearer_token)
+        if external_id is not None:
+            user = self._active_user(external_id)
+            role = Role(user.role)
+            return Caller(user.organisation_id, user.id, user.email, role, rights_of(role))
         claims = self._signer.check(bearer_token)
         user = self._active_user(claims.sub)
         if self._members.has_ended(claims.sid):
@@ -160,6 +190,8 @@ class Identity:
         user = self._members.user(user_id)
         if user is None or user.status != ACTIVE:
             status = "gone" if user is None else user.status
+            if user is not None:
+                say_who(user.organisation_id, user.id, user.email)
             raise NotAuthenticated(
                 f"this user is not active any more ({status}); ask an administrator"
             )
@@ -175,17 +207,13 @@ class Identity:
         return session, hmac.compare_digest(session.refresh_digest, digest_of(secret))
 
     def _tokens(self, user: UserRow, session: SessionRow, secret: str) -> Tokens:
+        self._keys.rotate_if_due()
         access, identity = (
             self._signer.issue(use, user_id=user.id, email=user.email, session_id=session.id)
             for use in (TokenUse.ACCESS, TokenUse.ID)
         )
         refresh = f"{session.refresh_id}.{secret}"
         return Tokens(access, identity, refresh, self._signer.ttl_s)
-
-
-def normalised_email(email: str) -> str:
-    """Return an address in the form in which it is kept and compared."""
-    return email.strip().lower()
 
 
 def scopes_of(row: ApiKeyRow) -> frozenset[Scope]:

@@ -5,6 +5,7 @@ catalogue or waits for a disk. A change of the source is one assignment each, so
 under way goes on by what it began with. Knows nothing of callers.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -18,7 +19,8 @@ from bitbrook.control.traffic import Traffic
 from bitbrook.engine.batch import Batch
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.settings import Settings
-from bitbrook.sources.decode import Decoder
+from bitbrook.sources.arriving import ArrivingBody
+from bitbrook.sources.decode import NOTHING, Decoded, Decoder
 from bitbrook.sources.outcomes import Outcomes
 from bitbrook.telemetry.metrics import count_ingest_bytes, count_records
 
@@ -34,6 +36,47 @@ class Ingest(NamedTuple):
     outcomes: Outcomes
     durable: Future[None]
     allowance: Allowance | None = None
+
+
+class ArrivingIngest:
+    """A request of records that is decoded while its body arrives, and stored at its end.
+
+    Used by one thread at a time. One that is given up before its end has done nothing.
+    """
+
+    def __init__(self, body: ArrivingBody | None, take: Callable[[Decoded, int], Ingest]) -> None:
+        """Prepare. `body`: None where the answer is known already, whatever comes."""
+        self._body = body
+        self._take = take
+        self._size_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """About how many bytes of memory it takes."""
+        return 0 if self._body is None else self._body.held_bytes
+
+    def feed(self, data: bytes) -> None:
+        """Decode what has come, up to the last whole record.
+
+        Raises:
+            InvalidBody: not JSON, or not text.
+            LimitExceeded: too many records, or values.
+        """
+        self._size_bytes += len(data)
+        if self._body is not None:
+            self._body.feed(data)
+
+    def finish(self) -> Ingest:
+        """Have the records stored; the body is whole.
+
+        Raises:
+            InvalidBody: it is not, or not JSON, or has no list of records.
+            LimitExceeded: too many records, or values.
+            Overloaded: too much waits to be logged; nothing was applied.
+        """
+        if self._body is None:
+            return self._take(NOTHING, self._size_bytes)
+        return self._take(self._body.finish(), self._size_bytes)
 
 
 class LiveSource:
@@ -58,6 +101,7 @@ class LiveSource:
         """
         self.organisation_id = entry.row.organisation_id
         self.deployment_id = entry.row.deployment_id
+        self.table_id = entry.row.table_id
         self.is_paused = is_paused
         self.traffic = Traffic(clock, packed_traffic)
         self._table_id = table.id
@@ -86,13 +130,41 @@ class LiveSource:
             QuotaExceeded: beyond the source's rate.
             Overloaded: too much waits to be logged; nothing was applied.
         """
-        if idempotency_key is not None:
-            check_key(idempotency_key)
-            known = self._keys.find(idempotency_key)
-            if known is not None:
-                return self._accepted(known)
+        known = self._find(idempotency_key)
+        if known is not None:
+            return self._accepted(known)
         self._rates.check()
-        batch, outcomes = self._decoder.decode(body, is_lines=is_lines)
+        decoded = self._decoder.decode(body, is_lines=is_lines)
+        return self._take(decoded, len(body), idempotency_key)
+
+    def begin(self, *, is_lines: bool, idempotency_key: str | None) -> "ArrivingIngest":
+        """Return a request of records whose body is on its way.
+
+        Raises:
+            InvalidValue: the idempotency key cannot be.
+            QuotaExceeded: beyond the source's rate.
+        """
+        known = self._find(idempotency_key)
+        if known is not None:
+            return ArrivingIngest(None, lambda _, __: self._accepted(known))
+        self._rates.check()
+        body = ArrivingBody(self._decoder, is_lines=is_lines)
+
+        def take(decoded: Decoded, size_bytes: int) -> Ingest:
+            return self._take(decoded, size_bytes, idempotency_key)
+
+        return ArrivingIngest(body, take)
+
+    def _find(self, idempotency_key: str | None) -> Answer | None:
+        """Return the answer to an earlier request of a key, if there is one."""
+        if idempotency_key is None:
+            return None
+        check_key(idempotency_key)
+        return self._keys.find(idempotency_key)
+
+    def _take(self, decoded: Decoded, size_bytes: int, idempotency_key: str | None) -> Ingest:
+        """Have a decoded body stored."""
+        batch, outcomes = decoded
         answer = Answer(outcomes, Future())
         # A caller who goes away cancels nothing: others may wait for the same answer.
         answer.durable.set_running_or_notify_cancel()
@@ -101,8 +173,9 @@ class LiveSource:
             if claimed is not answer:
                 return self._accepted(claimed)
         self._submit(batch, answer, idempotency_key)
-        self._rates.take(outcomes.count, len(body))
-        count_ingest_bytes(len(body))
+        self._rates.take(outcomes.count, size_bytes)
+        count_ingest_bytes(size_bytes)
+        self.traffic.count_bytes(size_bytes)
         return self._accepted(answer)
 
     def _accepted(self, answer: Answer) -> Ingest:

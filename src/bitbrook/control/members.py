@@ -13,8 +13,10 @@ from bitbrook.clock import Clock
 from bitbrook.stores.catalogue import Catalogue, Transaction
 from bitbrook.stores.catalogue_rows import (
     ApiKeyRow,
+    ExternalIdentityRow,
     InviteRow,
     OrganisationRow,
+    PasswordResetRow,
     SessionRow,
     UserRow,
 )
@@ -37,9 +39,29 @@ class Members:
             self._users = {row.id: row for row in rows.all(UserRow)}
             self._api_keys = {row.digest: row for row in rows.all(ApiKeyRow)}
             ended = rows.sessions_ended_since(clock.now_s() - token_ttl_s)
-            self.has_organisations = bool(rows.all(OrganisationRow))
+            self._organisations = {row.id: row for row in rows.all(OrganisationRow)}
         self._ended_s = {row.id: row.ended_s or 0.0 for row in ended}
         self._by_email = {row.email: row.id for row in self._users.values() if row.status != LEFT}
+
+    @property
+    def has_organisations(self) -> bool:
+        """Whether anybody is here."""
+        return bool(self._organisations)
+
+    @property
+    def first_organisation_id(self) -> str:
+        """The organisation that the first start created: its operator's."""
+        first = min(self._organisations.values(), key=lambda row: (row.created_s, row.id))
+        return first.id
+
+    def organisation_ids(self) -> list[str]:
+        """Return every organisation's id."""
+        return list(self._organisations)
+
+    def organisation_named(self, name: str) -> OrganisationRow | None:
+        """Return the organisation of a name, if there is exactly one."""
+        found = [row for row in list(self._organisations.values()) if row.name == name]
+        return found[0] if len(found) == 1 else None
 
     def user(self, user_id: str) -> UserRow | None:
         """Return the user of an id, whatever their status."""
@@ -75,18 +97,38 @@ class Members:
     def add_organisation(self, organisation: OrganisationRow, admin: UserRow) -> None:
         """Add an organisation with its administrator."""
         self._change(lambda rows: rows.insert(organisation, admin))
+        self._organisations[organisation.id] = organisation
         self._note(admin)
-        self.has_organisations = True
 
-    def add_user(self, user: UserRow, invite: InviteRow) -> bool:
-        """Add a user in exchange for their invite; return whether it was still there."""
+    def add_user(
+        self,
+        user: UserRow,
+        invite: InviteRow | None,
+        external: ExternalIdentityRow | None = None,
+    ) -> bool:
+        """Add a user, in exchange for their invite if they have one; return whether it was there.
+
+        `external`: who at the identity provider they are.
+        """
         with self.lock:
             with self.catalogue.changing() as rows:
-                if not rows.delete(InviteRow, id=invite.id):
+                if invite is not None and not rows.delete(InviteRow, id=invite.id):
                     return False
                 rows.insert(user)
+                if external is not None:
+                    _link(rows, external)
             self._note(user)
         return True
+
+    def external_user(self, identity_id: str) -> UserRow | None:
+        """Return the user whom an identity provider's subject stands for."""
+        with self.catalogue.reading() as rows:
+            found = rows.find(ExternalIdentityRow, id=identity_id)
+        return None if found is None else self._users[found.user_id]
+
+    def link(self, external: ExternalIdentityRow) -> None:
+        """Note whom an identity provider's subject stands for."""
+        self._change(lambda rows: _link(rows, external))
 
     def change_user(
         self, user: UserRow, *, ends_sessions: bool = False, but: str | None = None
@@ -99,6 +141,21 @@ class Members:
             self._note(user)
             self._ended_s.update((row.id, row.ended_s or 0.0) for row in ended)
 
+    def reset_password(self, user: UserRow, reset: PasswordResetRow) -> bool:
+        """Replace a user's row in exchange for their reset, and end their sessions.
+
+        Returns whether the reset was still there.
+        """
+        with self.lock:
+            with self.catalogue.changing() as rows:
+                if not rows.delete(PasswordResetRow, id=reset.id):
+                    return False
+                rows.update(user)
+                ended = self._end_sessions(rows, user.id, but=None)
+            self._note(user)
+            self._ended_s.update((row.id, row.ended_s or 0.0) for row in ended)
+        return True
+
     def add_session(self, session: SessionRow) -> None:
         """Add a session; now and then those whose time is over are forgotten."""
         now_s = self._clock.now_s()
@@ -110,6 +167,7 @@ class Members:
                     # An ended session is known until none of its tokens can be good any more.
                     rows.delete_expired(SessionRow, now_s - self._token_ttl_s)
                     rows.delete_expired(InviteRow, now_s)
+                    rows.delete_expired(PasswordResetRow, now_s)
             if is_due:
                 self._tidied_s = now_s
                 horizon_s = now_s - self._token_ttl_s
@@ -154,3 +212,13 @@ class Members:
         for row in ended:
             rows.update(row)
         return ended
+
+
+def normalised_email(email: str) -> str:
+    """Return an address in the form in which it is kept and compared."""
+    return email.strip().lower()
+
+
+def _link(rows: Transaction, external: ExternalIdentityRow) -> None:
+    if not rows.update(external):
+        rows.insert(external)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.clock import Clock
 from bitbrook.compute.local import LocalCompute
@@ -48,7 +48,7 @@ class Queries:
         self._running: dict[int, Budget] = {}
         self._admitted: dict[str, int] = {}
         self._is_closed = False
-        self.statements = Statements(self._exists, clock=clock)
+        self.statements = Statements(self._exists, slow_s=settings.slow_statement_s, clock=clock)
 
     def database(self, caller: Caller, deployment_id: str) -> ControlDatabase:
         """Return a deployment as the caller's statements see it. Needs QUERY.
@@ -133,6 +133,10 @@ class Queries:
             )
             try:
                 yield statement
+            except WouldWait:
+                # It begins again elsewhere, as the same statement of its client.
+                self.statements.remove(statement.id)
+                raise
             except BaseException as error:
                 statement.end(error)
                 raise

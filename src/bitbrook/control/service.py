@@ -8,25 +8,35 @@ consistent: nothing else writes to it.
 from contextlib import ExitStack
 from typing import Self
 
+from bitbrook.auth.oidc_provider import Provider
+from bitbrook.auth.oidc_tokens import ExternalTokens
 from bitbrook.auth.passwords import make_password
-from bitbrook.auth.tokens import TokenSigner, make_signing_key
 from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.compute.local import LocalCompute
 from bitbrook.control.api_keys import ApiKeys
+from bitbrook.control.audit import Audit
+from bitbrook.control.browser_login import BrowserLogin
 from bitbrook.control.deployments import Deployments
 from bitbrook.control.directory_lock import DirectoryLock
+from bitbrook.control.external_bearers import ExternalBearers
+from bitbrook.control.external_users import ExternalUsers
+from bitbrook.control.figures import ServiceFigures
 from bitbrook.control.identity import Identity
 from bitbrook.control.lifecycle import Lifecycle
+from bitbrook.control.live import Live
 from bitbrook.control.members import Members
+from bitbrook.control.password_resets import PasswordResets
 from bitbrook.control.queries import Queries
 from bitbrook.control.registry import Registry
+from bitbrook.control.saved_queries import SavedQueries
+from bitbrook.control.signing_keys import SigningKeys
 from bitbrook.control.sources import Sources
 from bitbrook.control.tables import Tables
+from bitbrook.control.user_rates import UserRates
 from bitbrook.control.users import Users
 from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.settings import Settings
 from bitbrook.stores.catalogue import Catalogue
-from bitbrook.stores.catalogue_rows import SigningKeyRow
 from bitbrook.stores.log import Log
 from bitbrook.stores.snapshots import LocalSnapshots
 from bitbrook.stores.sql import open_engine
@@ -55,19 +65,26 @@ class Service:
     ) -> None:
         members = Members(catalogue, token_ttl_s=settings.token_ttl_s, clock=clock)
         registry = Registry(catalogue)
-        signer = TokenSigner(
-            _signing_keys(catalogue, clock), ttl_s=settings.token_ttl_s, clock=clock
-        )
+        self.signing_keys = SigningKeys(catalogue, settings, clock=clock)
         self.settings = settings
         self.first_password: str | None = None
         self.lifecycle = lifecycle
-        self.identity = Identity(members, signer, settings, clock=clock)
-        self.api_keys = ApiKeys(members, registry, clock=clock)
+        self.identity = Identity(members, self.signing_keys, settings, clock=clock)
+        self.api_keys = ApiKeys(members, registry, settings, clock=clock)
         self.users = Users(members, settings, clock=clock)
+        self.password_resets = PasswordResets(members, settings, clock=clock)
+        self.browser_login: BrowserLogin | None = None
+        if settings.oidc_issuer:
+            self._trust_provider(members, clock)
+        self.user_rates = UserRates(settings, clock=clock)
+        self.audit = Audit(catalogue, members, settings, clock=clock)
         self.deployments = Deployments(registry, lifecycle, settings, clock=clock)
-        self.tables = Tables(registry, lifecycle, compute, clock=clock)
+        self.tables = Tables(registry, lifecycle, compute, settings, clock=clock)
         self.sources = Sources(registry, lifecycle, self.tables, compute, settings, clock=clock)
         self.queries = Queries(registry, self.tables, compute, settings, clock=clock)
+        self.saved_queries = SavedQueries(catalogue, members, clock=clock)
+        self.live = Live(self.deployments, self.tables, self.sources, clock=clock)
+        self.figures = ServiceFigures(registry, compute, self.sources, self.queries.statements)
         self._compute = compute
         self._is_open = False
         self._closing = ExitStack()
@@ -100,6 +117,8 @@ class Service:
             lifecycle = Lifecycle()
             closing.callback(lifecycle.close)
             service = cls(settings, catalogue, compute, lifecycle, clock=clock)
+            closing.callback(service.audit.close)
+            closing.callback(service.figures.close)
             service.resume()
             service._closing = closing.pop_all()
         return service
@@ -128,12 +147,24 @@ class Service:
         """Write what changed in every table to its snapshots and trim the log."""
         self._compute.checkpoint()
 
+    def begin_stop(self) -> None:
+        """Tell those who watch, and those who ask whether requests are served, that it ends."""
+        self._is_open = False
+
     def close(self) -> None:
         """Finish what was accepted, checkpoint, and release the data directory."""
         self._is_open = False
         self.queries.close()
         with self._closing:
             self.sources.keep_traffic()
+
+    def _trust_provider(self, members: Members, clock: Clock) -> None:
+        """Let those in whom the identity provider of the settings vouches for."""
+        provider = Provider(self.settings, clock=clock)
+        tokens = ExternalTokens(provider, self.settings, clock=clock)
+        users = ExternalUsers(members, self.users, self.settings, clock=clock)
+        self.identity.bearers = ExternalBearers(tokens, users)
+        self.browser_login = BrowserLogin(provider, tokens, users, clock=clock)
 
     def _create_first(self, settings: Settings) -> None:
         """Create the first organisation and its administrator."""
@@ -142,13 +173,3 @@ class Service:
             password = self.first_password = make_password()
         self.users.create_organisation(settings.organisation, settings.admin_email, password)
         LOGGER.info("created the first organisation", admin_email=settings.admin_email)
-
-
-def _signing_keys(catalogue: Catalogue, clock: Clock) -> list[SigningKeyRow]:
-    """Return the keys that tokens are signed with; the first start makes one."""
-    with catalogue.changing() as rows:
-        keys = rows.all(SigningKeyRow)
-        if not keys:
-            keys = [make_signing_key(clock.now_s())]
-            rows.insert(*keys)
-    return keys

@@ -17,16 +17,22 @@ from bitbrook.compute.local import LocalCompute
 from bitbrook.control.batch_memory import BatchMemory
 from bitbrook.control.deployments import check_running
 from bitbrook.control.lifecycle import Lifecycle, Status
-from bitbrook.control.live_source import Ingest, LiveSource, limits_of
+from bitbrook.control.live_source import ArrivingIngest, Ingest, LiveSource, limits_of
 from bitbrook.control.rates import RateLimits, RateLimitsChange
 from bitbrook.control.registry import Registry, SourceEntry, TableEntry
 from bitbrook.control.tables import Tables, check_table_running
-from bitbrook.control.traffic import Minute, SourceError
+from bitbrook.control.traffic import Minute, SourceError, Totals
 from bitbrook.errors import Conflict, NotFound
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.settings import Settings
-from bitbrook.sources.schema import SourceSchema, check_schema, foreign_tables, keys_records
+from bitbrook.sources.schema import (
+    SourceSchema,
+    check_schema,
+    fields_of,
+    foreign_tables,
+    keys_records,
+)
 from bitbrook.sources.schema_change import SchemaChange, changed_schema
 from bitbrook.sources.table_match import added_fields, conflicts_with, settled_references
 from bitbrook.stores.catalogue_rows import SourceRow
@@ -224,6 +230,32 @@ class Sources:
         live = self._live.get(source_id)
         return [] if live is None else live.traffic.minutes()
 
+    def totals(self, source_id: str) -> Totals:
+        """Return what a source took since the server started, for those who may see the source."""
+        live = self._live.get(source_id)
+        return Totals() if live is None else live.traffic.totals()
+
+    def check(
+        self, caller: Caller, schema: SourceSchema, deployment_id: str, table: str | None
+    ) -> TableSchema:
+        """Return what a table, or a new one, becomes by a source of this schema. Needs VIEW.
+
+        Nothing changes.
+
+        Raises:
+            InvalidSchema, Conflict, NotFound, TableNotFound: as of `create`.
+        """
+        self._registry.deployment(caller, deployment_id)
+        caller.require(Right.VIEW, deployment_id=deployment_id)
+        if table is None:
+            check_schema(schema)
+            is_keyed = keys_records(schema)
+            return TableSchema(id="", name="", is_keyed=is_keyed, fields=fields_of(schema))
+        entry = self._registry.table(caller, deployment_id, table)
+        check_schema(schema)
+        with self._registry.lock:
+            return self._fitted(entry, schema).schema
+
     def begin_ingest(
         self,
         caller: Caller,
@@ -247,12 +279,23 @@ class Sources:
             ShapeExceeded: the deployment's tables fill the memory of its shape.
             Overloaded: too much waits to be logged; nothing was applied.
         """
-        live = self._live.get(source_id)
-        if live is None or live.is_paused or live.organisation_id != caller.organisation_id:
-            raise self._refusal(caller, source_id)
-        caller.require(Right.INGEST, deployment_id=live.deployment_id, source_id=source_id)
-        self._tables.check_room(live.deployment_id)
+        live = self._taking(caller, source_id)
         return live.ingest(body, is_lines=is_lines, idempotency_key=idempotency_key)
+
+    def begin_arriving(
+        self,
+        caller: Caller,
+        source_id: str,
+        *,
+        is_lines: bool = False,
+        idempotency_key: str | None = None,
+    ) -> ArrivingIngest:
+        """Return what decodes a body while it arrives, and stores its records at its end.
+
+        Needs INGEST. It raises as `begin_ingest` does, now or at the end.
+        """
+        live = self._taking(caller, source_id)
+        return live.begin(is_lines=is_lines, idempotency_key=idempotency_key)
 
     def resume_all(self) -> None:
         """Let every source of the catalogue run, and go on with creations and deletions."""
@@ -363,6 +406,15 @@ class Sources:
         entry = self._registry.source(caller, source_id)
         caller.require(right, deployment_id=entry.row.deployment_id, source_id=source_id)
         return entry
+
+    def _taking(self, caller: Caller, source_id: str) -> LiveSource:
+        """Return a source that takes records from this caller, into a deployment with room."""
+        live = self._live.get(source_id)
+        if live is None or live.is_paused or live.organisation_id != caller.organisation_id:
+            raise self._refusal(caller, source_id)
+        caller.require(Right.INGEST, deployment_id=live.deployment_id, source_id=source_id)
+        self._tables.check_room(live.deployment_id, live.table_id)
+        return live
 
     def _refusal(self, caller: Caller, source_id: str) -> Conflict | NotFound:
         """Return why a source that does not run takes no records from this caller."""

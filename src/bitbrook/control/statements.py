@@ -13,10 +13,14 @@ from dataclasses import replace
 from bitbrook.algebra.budget import Budget
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.clock import Clock
+from bitbrook.control.statement_kinds import kind_of
 from bitbrook.errors import BitbrookError, Cancelled, NotFound, TimedOut
 from bitbrook.query.database import StatementEntry, StatementStatus
+from bitbrook.telemetry.logs import get_logger
 from bitbrook.telemetry.metrics import count_statement
 from bitbrook.telemetry.requests import current_request_id
+
+LOGGER = get_logger(__name__)
 
 HISTORY_MAX = 1_000
 """Statements remembered of a deployment."""
@@ -69,13 +73,19 @@ class RunningStatement:
             if isinstance(error, BitbrookError):
                 entry.error, outcome = _cut(error.message), error.code
         self._statements.keep(entry)
-        count_statement(entry.language, outcome, entry.duration_us / 1_000_000)
+        self._statements.count(entry, outcome)
 
 
 class Statements:
-    """The statements of all deployments. `exists` tells whether there is a deployment of an id."""
+    """The statements of all deployments. `exists` tells whether there is a deployment of an id.
 
-    def __init__(self, exists: Callable[[str], bool], *, clock: Clock) -> None:
+    Those that take longer than `slow_s` are logged, without their text, which may hold data.
+    """
+
+    def __init__(
+        self, exists: Callable[[str], bool], *, slow_s: float = float("inf"), clock: Clock
+    ) -> None:
+        self._slow_s = slow_s
         self._exists = exists
         self._clock = clock
         self._lock = threading.Lock()
@@ -101,6 +111,28 @@ class Statements:
         with self._lock:
             self._running[entry.id] = statement
         return statement
+
+    @property
+    def running_count(self) -> int:
+        """How many run or wait for a thread."""
+        return len(self._running)
+
+    def count(self, entry: StatementEntry, outcome: str) -> None:
+        """Count a statement that has ended, and log it if it was slow."""
+        duration_s = entry.duration_us / 1_000_000
+        kind = kind_of(entry.language, entry.text)
+        is_slow = duration_s > self._slow_s
+        count_statement(entry.language, outcome, duration_s, kind=kind, is_slow=is_slow)
+        if is_slow:
+            LOGGER.warning(
+                "slow statement",
+                statement_id=entry.id,
+                deployment_id=entry.deployment_id,
+                language=entry.language,
+                kind=kind,
+                duration_ms=entry.duration_us // 1_000,
+                outcome=outcome,
+            )
 
     def running(self, caller: Caller, deployment_id: str | None = None) -> list[StatementEntry]:
         """Return what runs of what the caller may see, oldest first. Needs QUERY."""

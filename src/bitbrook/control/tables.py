@@ -21,10 +21,15 @@ from bitbrook.control.lifecycle import Lifecycle, Status
 from bitbrook.control.registry import Registry, SourceEntry, TableEntry
 from bitbrook.control.shape_memory import ShapeMemory
 from bitbrook.engine.statistics import TableStatistics
-from bitbrook.errors import BitbrookError, Conflict, InvalidValue, LimitExceeded
+from bitbrook.errors import BitbrookError, Conflict, InvalidValue, LimitExceeded, QuotaExceeded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
-from bitbrook.schema.limits import DECIMAL_SCALE_MAX, FIELDS_PER_TABLE_MAX
+from bitbrook.schema.limits import (
+    DECIMAL_SCALE_MAX,
+    FIELDS_PER_TABLE_MAX,
+    VECTOR_DIMENSIONS_MAX,
+)
 from bitbrook.schema.names import NameKind, check_name
+from bitbrook.settings import Settings
 from bitbrook.stores.catalogue_rows import TableRow
 
 QUANTA = frozenset("YMDH"[first:last] for first in range(4) for last in range(first + 1, 5))
@@ -45,13 +50,21 @@ class Tables:
     """The tables of all deployments, each seen by its own organisation. Named, not numbered."""
 
     def __init__(
-        self, registry: Registry, lifecycle: Lifecycle, compute: LocalCompute, *, clock: Clock
+        self,
+        registry: Registry,
+        lifecycle: Lifecycle,
+        compute: LocalCompute,
+        settings: Settings,
+        *,
+        clock: Clock,
     ) -> None:
         self._registry = registry
         self._lifecycle = lifecycle
         self._compute = compute
         self._clock = clock
-        self._memory = ShapeMemory(registry, compute, clock=clock)
+        self._memory = ShapeMemory(registry, compute, settings, clock=clock)
+        self._tables_max = settings.tables_max
+        self._fields_max = min(settings.fields_max, FIELDS_PER_TABLE_MAX)
 
     def create(
         self,
@@ -69,17 +82,25 @@ class Tables:
             InvalidValue: the name of the table or of a field cannot be.
             NotFound: there is no such deployment.
             Conflict: the name is taken, or the deployment is not RUNNING.
+            QuotaExceeded: the deployment has as many tables as it may.
         """
         self._registry.deployment(caller, deployment_id)
         caller.require(Right.MANAGE, deployment_id=deployment_id)
         check_name(NameKind.TABLE, name)
         check_fields(fields)
+        self._check_field_count(name, len(fields))
         with self._registry.lock:
             check_running(self._registry.deployment(caller, deployment_id))
             is_table = self._registry.find_table(deployment_id, name) is not None
             if is_table or name in self._registry.views(deployment_id):
                 kind = "table" if is_table else "view"
                 raise Conflict(f"there is a {kind} {name!r} already; choose another name")
+            count = len(self._registry.tables(deployment_id))
+            if count >= self._tables_max:
+                raise QuotaExceeded(
+                    f"the deployment has {count:,} tables and {self._tables_max:,} are allowed; "
+                    "delete one or raise tables_max"
+                )
             row = TableRow(
                 id=make_id(),
                 organisation_id=caller.organisation_id,
@@ -138,11 +159,6 @@ class Tables:
                     f"table {table!r} has a field {field.name!r} already; choose another name",
                     field=field.name,
                 )
-            if len(entry.schema.fields) >= FIELDS_PER_TABLE_MAX:
-                raise LimitExceeded(
-                    f"table {table!r} has {len(entry.schema.fields):,} fields, no more are "
-                    "allowed; drop one"
-                )
             changed = self._registry.prepare_fields(entry, (field,), is_keyed=entry.row.is_keyed)
             self.take_over(changed)
         return self._table(changed)
@@ -188,14 +204,10 @@ class Tables:
             return entry, self.resume(entry)
 
     def open_all(self) -> None:
-        """Open every table of the catalogue that is not being deleted.
-
-        Raises:
-            Damaged: what is stored of one is not what was written.
-        """
+        """Open every table of the catalogue that is not being deleted; damaged ones refuse."""
         for entry in self._registry.tables():
             if entry.row.status == Status.RUNNING:
-                self._compute.open_table(entry.schema)
+                self._compute.open_stored_table(entry.schema)
 
     def resume_all(self) -> None:
         """Go on with the deletions that the catalogue says were begun."""
@@ -225,13 +237,19 @@ class Tables:
             self.take_over(changed)
         return changed
 
-    def check_room(self, deployment_id: str) -> None:
-        """Return if a deployment's tables may take records, else raise `ShapeExceeded`."""
-        self._memory.check(deployment_id)
+    def check_room(self, deployment_id: str, table_id: str) -> None:
+        """Return if a table may take records, else raise `ShapeExceeded` or `RowsExceeded`."""
+        self._memory.check(deployment_id, table_id)
 
     def take_over(self, entry: TableEntry, *, source: SourceEntry | None = None) -> None:
-        """Bring a table into a new form, with a source that comes with it; holds the lock."""
+        """Bring a table into a new form, with a source that comes with it; holds the lock.
+
+        Raises:
+            LimitExceeded: it would have more fields than it may.
+        """
         before = self._registry.table_of_id(entry.row.id)
+        if len(entry.schema.fields) > len(before.schema.fields):
+            self._check_field_count(entry.row.name, len(entry.schema.fields))
         self._registry.store_table(entry, source=None if source is None else source.row)
         if entry.schema.is_keyed != before.schema.is_keyed:
             # Undecided until now, so nothing was ever written to it.
@@ -240,6 +258,13 @@ class Tables:
         elif entry.schema != before.schema:
             self._compute.alter_table(entry.schema)
         self._registry.note_table(entry, source=source)
+
+    def _check_field_count(self, table: str, count: int) -> None:
+        if count > self._fields_max:
+            raise LimitExceeded(
+                f"table {table!r} would have {count:,} fields and {self._fields_max:,} are "
+                "allowed; drop some or raise fields_max"
+            )
 
     def _changeable(self, caller: Caller, deployment_id: str, name: str) -> TableEntry:
         entry = self._registry.table(caller, deployment_id, name)
@@ -320,6 +345,10 @@ def _option_fault(field: FieldSchema) -> str | None:
         return f"quantum {field.quantum!r} cannot be; give a run of YMDH without gaps"
     if field.ttl_s and not field.quantum:
         return "a time to live needs a quantum; leave it out or give one"
+    if (field.type is FieldType.VECTOR) != bool(field.dimensions):
+        return f"a field of type {field.type} with {field.dimensions} dimensions cannot be"
+    if not 0 <= field.dimensions <= VECTOR_DIMENSIONS_MAX:
+        return f"dimensions {field.dimensions} cannot be; give 1 to {VECTOR_DIMENSIONS_MAX:,}"
     if field.ttl_s < 0:
         return f"time to live {field.ttl_s} s cannot be; give a positive one"
     return None

@@ -40,6 +40,15 @@ class Minute(msgspec.Struct, frozen=True):
     error_codes: Mapping[str, int]
 
 
+class Totals(msgspec.Struct, frozen=True):
+    """What a source took since the server started."""
+
+    records: int = 0
+    requests: int = 0
+    errors: int = 0
+    size_bytes: int = 0
+
+
 class _Counts(msgspec.Struct):
     """The numbers of one minute."""
 
@@ -70,6 +79,7 @@ class Traffic:
         self._lock = threading.Lock()
         self._minutes = OrderedDict(sorted(before.minutes.items()))
         self._errors = deque(before.errors, maxlen=ERRORS_MAX)
+        self._totals = Totals()
 
     def count(self, stored: int, errors: Sequence[RecordError]) -> Mapping[str, int]:
         """Count a request: how many of its records were stored, and why the others were not.
@@ -83,12 +93,27 @@ class Traffic:
             counts.records += stored
             counts.requests += 1
             counts.errors += len(errors)
+            before = self._totals
+            self._totals = Totals(
+                before.records + stored,
+                before.requests + 1,
+                before.errors + len(errors),
+                before.size_bytes,
+            )
             for code, count in codes.items():
                 counts.codes[code] = counts.codes.get(code, 0) + count
             while len(self._minutes) > MINUTES_MAX:
                 self._minutes.popitem(last=False)
             self._errors.extend((now_s, error) for error in errors[-ERRORS_MAX:])
         return codes
+
+    def count_bytes(self, size_bytes: int) -> None:
+        """Count the bytes of a body that was taken."""
+        with self._lock:
+            before = self._totals
+            self._totals = Totals(
+                before.records, before.requests, before.errors, before.size_bytes + size_bytes
+            )
 
     def minutes(self) -> list[Minute]:
         """Return the minutes of the last day that had traffic, oldest first."""
@@ -105,6 +130,10 @@ class Traffic:
                 for minute, counts in sorted(self._minutes.items())
                 if minute > oldest
             ]
+
+    def totals(self) -> Totals:
+        """Return the numbers since the server started."""
+        return self._totals
 
     def errors(self) -> list[SourceError]:
         """Return the last errors, newest first."""

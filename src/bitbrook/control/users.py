@@ -15,11 +15,11 @@ from bitbrook.auth.passwords import hash_password, is_password
 from bitbrook.auth.policy import Caller, Right, Role
 from bitbrook.auth.random_texts import digest_of, make_id, make_secret
 from bitbrook.clock import Clock
-from bitbrook.control.identity import normalised_email
-from bitbrook.control.members import Members
-from bitbrook.errors import Conflict, InvalidValue, NotAllowed, NotFound
+from bitbrook.control.members import Members, normalised_email
+from bitbrook.errors import Conflict, InvalidValue, NotAllowed, NotFound, QuotaExceeded
 from bitbrook.settings import Settings
 from bitbrook.stores.catalogue_rows import InviteRow, OrganisationRow, UserRow
+from bitbrook.telemetry.acts import say_who
 
 EMAIL_CHARACTERS_MAX = 254
 
@@ -62,6 +62,7 @@ class Users:
     def __init__(self, members: Members, settings: Settings, *, clock: Clock) -> None:
         self._members = members
         self._invite_ttl_s = settings.invite_ttl_s
+        self._users_max = settings.users_max
         self._clock = clock
 
     def create_organisation(self, name: str, admin_email: str, password: str) -> User:
@@ -126,12 +127,21 @@ class Users:
         """
         caller.require(Right.ADMIN)
         with self._members.lock:
-            row = self._find(caller, user_id)
+            changed = self.set_role(self._find(caller, user_id), role)
+        return _user(changed)
+
+    def set_role(self, row: UserRow, role: Role) -> UserRow:
+        """Return a user in another role, for whoever may decide that.
+
+        Raises:
+            Conflict: it is the last active administrator.
+        """
+        with self._members.lock:
             if role is not Role.ADMIN:
                 self._check_not_last_admin(row)
             changed = replace(row, role=role.value)
             self._members.change_user(changed)
-        return _user(changed)
+        return changed
 
     def change_password(self, caller: Caller, old: str, new: str) -> None:
         """Change the caller's own password and end their other sessions.
@@ -159,8 +169,10 @@ class Users:
         Raises:
             Conflict: the address belongs to a user already.
             InvalidValue: it is no e-mail address.
+            QuotaExceeded: the organisation has as many users and invites as it may.
         """
         caller.require(Right.ADMIN)
+        self.check_room(caller.organisation_id)
         secret = make_secret()
         now_s = self._clock.now_s()
         row = InviteRow(
@@ -179,11 +191,36 @@ class Users:
     def invites(self, caller: Caller) -> Sequence[Invite]:
         """Return the organisation's invites that can still be accepted. Needs ADMIN."""
         caller.require(Right.ADMIN)
-        with self._members.catalogue.reading() as rows:
-            found = rows.all(InviteRow, organisation_id=caller.organisation_id)
-        now_s = self._clock.now_s()
-        good = sorted((row.created_s, row.id, row) for row in found if row.expires_s > now_s)
-        return [_invite(row) for _, _, row in good]
+        return [_invite(row) for row in self._open_invites(caller.organisation_id)]
+
+    def check_room(self, organisation_id: str) -> None:
+        """Return if an organisation may have one user more.
+
+        Raises:
+            QuotaExceeded: it has as many, open invites included, as it may.
+        """
+        users = [
+            row for row in self._members.users_of(organisation_id) if row.status != UserStatus.LEFT
+        ]
+        count = len(users) + len(self._open_invites(organisation_id))
+        if count >= self._users_max:
+            raise QuotaExceeded(
+                f"the organisation has {count:,} users and open invites and {self._users_max:,} "
+                "are allowed; remove some or raise users_max"
+            )
+
+    def checked_email(self, email: str) -> str:
+        """Return an address in the form in which it is kept.
+
+        Raises:
+            InvalidValue: it is no e-mail address.
+        """
+        email = normalised_email(email)
+        name, _, host = email.partition("@")
+        is_address = name and host and "@" not in host and not any(map(str.isspace, email))
+        if not is_address or len(email) > EMAIL_CHARACTERS_MAX or not email.isprintable():
+            raise InvalidValue(f"{email[:80]!r} is no e-mail address", field="email")
+        return email
 
     def revoke_invite(self, caller: Caller, invite_id: str) -> None:
         """Make an invite worthless. Needs ADMIN.
@@ -212,10 +249,19 @@ class Users:
         password_hash = hash_password(password)
         with self._members.lock:
             email = self._free_email(invite.email)
+            say_who(invite.organisation_id, None, email)
             user = self._new_user(invite.organisation_id, email, Role(invite.role), password_hash)
             if not self._members.add_user(user, invite):
                 raise unknown
         return _user(user)
+
+    def _open_invites(self, organisation_id: str) -> Sequence[InviteRow]:
+        """Return the invites that can still be accepted, oldest first."""
+        with self._members.catalogue.reading() as rows:
+            found = rows.all(InviteRow, organisation_id=organisation_id)
+        now_s = self._clock.now_s()
+        good = [row for row in found if row.expires_s > now_s]
+        return sorted(good, key=lambda row: (row.created_s, row.id))
 
     def _set_status(self, caller: Caller, user_id: str, status: UserStatus) -> User:
         caller.require(Right.ADMIN)
@@ -249,11 +295,7 @@ class Users:
 
     def _free_email(self, email: str) -> str:
         """Return an address in the form in which it is kept, if nobody has it."""
-        email = normalised_email(email)
-        name, _, host = email.partition("@")
-        is_address = name and host and "@" not in host and not any(map(str.isspace, email))
-        if not is_address or len(email) > EMAIL_CHARACTERS_MAX or not email.isprintable():
-            raise InvalidValue(f"{email[:80]!r} is no e-mail address", field="email")
+        email = self.checked_email(email)
         if self._members.user_of_email(email) is not None:
             raise Conflict(f"{email} belongs to a user already", field="email")
         return email

@@ -5,7 +5,7 @@ Opening brings the tables to this release's form. Rows go in and come out as the
 bitbrook knows the catalogue's SQL. Knows nothing of what rows mean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -16,9 +16,11 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Conflict, Damaged, Overloaded
-from bitbrook.stores.catalogue_rows import Row, SessionRow
+from bitbrook.stores.audit_rows import Condition, audit_row
+from bitbrook.stores.catalogue_rows import AuditRow, Row, SessionRow
 from bitbrook.stores.catalogue_tables import METADATA
 from bitbrook.stores.sql import check_database, open_engine, reading
+from bitbrook.telemetry.acts import current_act
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
@@ -76,6 +78,21 @@ class Transaction:
         found = sa.delete(table).where(table.c.expires_s < moment_s)
         return int(self._execute(found).rowcount)
 
+    def audit_entries(self, where: Sequence[Condition], limit: int) -> list[AuditRow]:
+        """Return the newest entries of the audit log that match."""
+        table = _table(AuditRow)
+        found = sa.select(table).where(*where).order_by(table.c.id.desc()).limit(limit)
+        return [AuditRow(**row) for row in self._execute(found).mappings()]
+
+    def trim_audit(self, where: Sequence[Condition], keep: int) -> int:
+        """Remove all but the newest entries that match; return how many went."""
+        table = _table(AuditRow)
+        newest = sa.select(table.c.id).where(*where).order_by(table.c.id.desc())
+        last = self._execute(newest.offset(keep).limit(1)).scalar()
+        if last is None:
+            return 0
+        return int(self._execute(sa.delete(table).where(*where, table.c.id <= last)).rowcount)
+
     def _execute(self, statement: Any) -> Any:
         return self._connection.execute(statement)
 
@@ -93,7 +110,7 @@ class Catalogue:
         check_database(engine)
         try:
             with self._naming_faults(), engine.begin() as connection:
-                _migrate(connection)
+                migrate(connection)
         except CommandError as error:
             raise Damaged(
                 f"{self._place}: the catalogue was written by another release ({error}); "
@@ -118,12 +135,21 @@ class Catalogue:
     def changing(self) -> Iterator[Transaction]:
         """Give a transaction that is durable when the block ends, and undone if it raises.
 
+        The first one of a request takes along what the audit log says of it.
+
         Raises:
             Conflict: a row's key or name is taken.
             Overloaded: the database cannot be written or reached; nothing was changed.
         """
+        act = current_act()
+        is_first = act is not None and bool(act.action) and not act.is_kept
         with self._naming_faults(), self._engine.begin() as connection:
-            yield Transaction(connection)
+            transaction = Transaction(connection)
+            yield transaction
+            if act is not None and is_first:
+                transaction.insert(audit_row(act, "done"))
+        if act is not None and is_first:
+            act.is_kept = True
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -163,11 +189,12 @@ class Catalogue:
             ) from error
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring a catalogue's tables to a revision, by default to this release's."""
     config = Config()
     config.set_main_option("script_location", "bitbrook.stores:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _table(row_type: type[Row]) -> sa.Table:

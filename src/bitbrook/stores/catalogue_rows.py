@@ -184,3 +184,67 @@ class SourceTrafficRow(Row, frozen=True, kw_only=True):
 
     source_id: str
     body: bytes
+
+
+class PasswordResetRow(Row, frozen=True, kw_only=True):
+    """A way for a user to set a new password, once."""
+
+    table = "password_reset"
+
+    id: str
+    user_id: str
+    token_digest: str
+    created_s: float
+    expires_s: float
+
+
+class ExternalIdentityRow(Row, frozen=True, kw_only=True):
+    """Whom an identity provider's subject stands for. `id`: a digest of issuer and subject."""
+
+    table = "external_identity"
+
+    id: str
+    user_id: str
+    issuer: str
+    subject: str
+    created_s: float
+
+
+class AuditRow(Row, frozen=True, kw_only=True):
+    """An entry of the audit log; ids ascend with time.
+
+    `organisation_id`: None where nobody known has tried. `status`: of the answer, None where the
+    entry was kept along with a change that succeeded.
+    """
+
+    table = "audit_entry"
+
+    id: str
+    at_s: float
+    organisation_id: str | None = None
+    user_id: str | None = None
+    who: str | None = None
+    api_key_id: str | None = None
+    address: str
+    request_id: str
+    action: str
+    resource: str
+    outcome: str
+    status: int | None = None
+
+
+class SavedQueryRow(Row, frozen=True, kw_only=True):
+    """A statement that a user keeps. `deployment_id`: where it was written for; may be gone."""
+
+    table = "saved_query"
+
+    id: str
+    organisation_id: str
+    user_id: str
+    name: str
+    language: str
+    statement: str
+    deployment_id: str | None
+    is_shared: bool
+    created_s: float
+    changed_s: float

@@ -161,3 +161,60 @@ SOURCE_TRAFFIC = sa.Table(
     sa.Column("source_id", sa.Text, sa.ForeignKey("source.id"), primary_key=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
+
+PASSWORD_RESET = sa.Table(
+    "password_reset",
+    METADATA,
+    _id(),
+    _reference("user_id", "member"),
+    sa.Column("token_digest", sa.Text, nullable=False, unique=True),
+    _moment("created_s"),
+    _moment("expires_s"),
+)
+
+EXTERNAL_IDENTITY = sa.Table(
+    "external_identity",
+    METADATA,
+    _id(),
+    _reference("user_id", "member"),
+    _text("issuer"),
+    _text("subject"),
+    _moment("created_s"),
+)
+
+# Without references: an entry outlives whom and what it tells of.
+AUDIT_ENTRY = sa.Table(
+    "audit_entry",
+    METADATA,
+    _id(),
+    _moment("at_s"),
+    sa.Column("organisation_id", sa.Text),
+    sa.Column("user_id", sa.Text),
+    sa.Column("who", sa.Text),
+    sa.Column("api_key_id", sa.Text),
+    _text("address"),
+    _text("request_id"),
+    _text("action"),
+    _text("resource"),
+    _text("outcome"),
+    sa.Column("status", sa.Integer),
+    sa.Index("audit_entry_organisation", "organisation_id", "id"),
+)
+
+# Without a reference to the deployment: a statement outlives it.
+SAVED_QUERY = sa.Table(
+    "saved_query",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _reference("user_id", "member"),
+    _text("name"),
+    _text("language"),
+    _text("statement"),
+    sa.Column("deployment_id", sa.Text),
+    sa.Column("is_shared", sa.Boolean, nullable=False),
+    _moment("created_s"),
+    _moment("changed_s"),
+    sa.UniqueConstraint("user_id", "name", name="saved_query_name"),
+    sa.Index("saved_query_organisation", "organisation_id"),
+)

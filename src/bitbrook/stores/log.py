@@ -22,20 +22,20 @@ ASK_AGAIN_AFTER_S = (0.05, 0.2, 1.0, 3.0)
 NAMES_PER_STATEMENT = 500
 
 _METADATA = sa.MetaData()
-_LOG = sa.Table(
+LOG = sa.Table(
     "log",
     _METADATA,
     sa.Column("partition", sa.Text, primary_key=True),
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
-_SNAPSHOT = sa.Table(
+SNAPSHOT = sa.Table(
     "snapshot",
     _METADATA,
     sa.Column("partition", sa.Text, primary_key=True),
     sa.Column("manifest", sa.LargeBinary, nullable=False),
 )
-_NOTE = sa.Table(
+NOTE = sa.Table(
     "note",
     _METADATA,
     sa.Column("scope", sa.Text, primary_key=True),
@@ -43,7 +43,7 @@ _NOTE = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("expires_s", sa.Double, nullable=False, index=True),
 )
-_APPEND = sa.insert(_LOG)
+_APPEND = sa.insert(LOG)
 
 
 class LogEntry(NamedTuple):
@@ -119,9 +119,9 @@ class Log:
             Damaged: the database cannot be read.
         """
         entries = (
-            sa.select(_LOG)
-            .where(_LOG.c.partition == partition, _LOG.c.sequence > after)
-            .order_by(_LOG.c.sequence)
+            sa.select(LOG)
+            .where(LOG.c.partition == partition, LOG.c.sequence > after)
+            .order_by(LOG.c.sequence)
         )
         with self._naming_damage(), reading(self._engine) as connection:
             streaming = connection.execution_options(yield_per=16)
@@ -135,13 +135,13 @@ class Log:
             for names in _in_portions(partitions):
                 asked = (
                     sa.select(
-                        _LOG.c.partition,
-                        sa.func.min(_LOG.c.sequence),
-                        sa.func.max(_LOG.c.sequence),
-                        sa.func.sum(sa.func.length(_LOG.c.body)),
+                        LOG.c.partition,
+                        sa.func.min(LOG.c.sequence),
+                        sa.func.max(LOG.c.sequence),
+                        sa.func.sum(sa.func.length(LOG.c.body)),
                     )
-                    .where(_LOG.c.partition.in_(names))
-                    .group_by(_LOG.c.partition)
+                    .where(LOG.c.partition.in_(names))
+                    .group_by(LOG.c.partition)
                 )
                 for name, first, last, size_bytes in connection.execute(asked):
                     extents[name] = LogExtent(first, last, size_bytes)
@@ -155,12 +155,12 @@ class Log:
         """
         try:
             with self._engine.begin() as connection:
-                connection.execute(sa.delete(_SNAPSHOT).where(_SNAPSHOT.c.partition == partition))
+                connection.execute(sa.delete(SNAPSHOT).where(SNAPSHOT.c.partition == partition))
                 connection.execute(
-                    sa.insert(_SNAPSHOT), {"partition": partition, "manifest": manifest}
+                    sa.insert(SNAPSHOT), {"partition": partition, "manifest": manifest}
                 )
                 connection.execute(
-                    sa.delete(_LOG).where(_LOG.c.partition == partition, _LOG.c.sequence <= through)
+                    sa.delete(LOG).where(LOG.c.partition == partition, LOG.c.sequence <= through)
                 )
         except sa.exc.DBAPIError as error:
             if self.manifests([partition]).get(partition) == manifest:
@@ -175,7 +175,7 @@ class Log:
         manifests: dict[str, bytes] = {}
         with self._naming_damage(), reading(self._engine) as connection:
             for names in _in_portions(partitions):
-                asked = sa.select(_SNAPSHOT).where(_SNAPSHOT.c.partition.in_(names))
+                asked = sa.select(SNAPSHOT).where(SNAPSHOT.c.partition.in_(names))
                 manifests.update((row.partition, row.manifest) for row in connection.execute(asked))
         return manifests
 
@@ -183,24 +183,38 @@ class Log:
         """Forget the entries and manifests of these partitions."""
         with self._naming_damage(), self._engine.begin() as connection:
             for names in _in_portions(partitions):
-                for table in (_LOG, _SNAPSHOT):
+                for table in (LOG, SNAPSHOT):
                     connection.execute(sa.delete(table).where(table.c.partition.in_(names)))
 
     def notes(self, scope: str, *, now_s: float) -> list[Note]:
         """Return the notes of a scope that have not expired, those that expire first first."""
         asked = (
-            sa.select(_NOTE)
-            .where(_NOTE.c.scope == scope, _NOTE.c.expires_s > now_s)
-            .order_by(_NOTE.c.expires_s)
+            sa.select(NOTE)
+            .where(NOTE.c.scope == scope, NOTE.c.expires_s > now_s)
+            .order_by(NOTE.c.expires_s)
         )
         with self._naming_damage(), reading(self._engine) as connection:
             return [Note(*row) for row in connection.execute(asked)]
 
     def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:
         """Forget the notes of a scope, or those that have expired at a moment."""
-        matches = _NOTE.c.scope == scope if scope is not None else _NOTE.c.expires_s <= expired_s
+        matches = NOTE.c.scope == scope if scope is not None else NOTE.c.expires_s <= expired_s
         with self._naming_damage(), self._engine.begin() as connection:
-            connection.execute(sa.delete(_NOTE).where(matches))
+            connection.execute(sa.delete(NOTE).where(matches))
+
+    def is_empty(self) -> bool:
+        """Whether it holds neither entries nor manifests nor notes."""
+        with self._naming_damage(), reading(self._engine) as connection:
+            found = [
+                connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first()
+                for table in (LOG, SNAPSHOT, NOTE)
+            ]
+        return not any(found)
+
+    def keep_notes(self, notes: Sequence[Note]) -> None:
+        """Make notes durable that came with entries of another log."""
+        with self._naming_damage(), self._engine.begin() as connection:
+            _write_notes(connection, notes)
 
     def close(self) -> None:
         """Release the database."""
@@ -208,8 +222,8 @@ class Log:
 
     def _is_appended(self, entry: LogEntry, *, cause: sa.exc.DBAPIError) -> bool:
         """Whether the log holds this very entry, after a commit that failed in an unclear way."""
-        asked = sa.select(_LOG.c.body).where(
-            _LOG.c.partition == entry.partition, _LOG.c.sequence == entry.sequence
+        asked = sa.select(LOG.c.body).where(
+            LOG.c.partition == entry.partition, LOG.c.sequence == entry.sequence
         )
         for delay_s in (*ASK_AGAIN_AFTER_S, None):
             try:
@@ -240,12 +254,12 @@ class Log:
 
 def _write_notes(connection: Connection, notes: Sequence[Note]) -> None:
     if notes:
-        is_same = (_NOTE.c.scope == sa.bindparam("scope_")) & (_NOTE.c.key == sa.bindparam("key_"))
+        is_same = (NOTE.c.scope == sa.bindparam("scope_")) & (NOTE.c.key == sa.bindparam("key_"))
         connection.execute(
-            sa.delete(_NOTE).where(is_same),
+            sa.delete(NOTE).where(is_same),
             [{"scope_": note.scope, "key_": note.key} for note in notes],
         )
-        connection.execute(sa.insert(_NOTE), [note._asdict() for note in notes])
+        connection.execute(sa.insert(NOTE), [note._asdict() for note in notes])
 
 
 def _in_portions(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -43,6 +43,21 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def open_reader(url: str) -> Engine:
+    """Return an engine that only reads, beside whoever writes; of SQLite the file must exist.
+
+    What a transaction of it sees is of one moment.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True, isolation_level="REPEATABLE READ")
+    path = Path(parsed.database or "").absolute()
+    engine = sa.create_engine(f"sqlite:///{path.as_uri()}?mode=ro&uri=true")
+    sa.event.listen(engine, "connect", _prepare_reader)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection whose transaction only reads: it never waits for a writer."""
@@ -88,6 +103,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         "secure_delete = FAST",
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_reader(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.close()
 
 

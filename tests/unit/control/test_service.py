@@ -98,17 +98,21 @@ def test_overwritten_databases_are_named_and_not_locked(home: Any, name: str) ->
     home.start()
 
 
-def test_a_missing_block_of_a_table_is_named(home: Any, admin: Any) -> None:
+def test_a_missing_block_closes_its_table_alone(home: Any, admin: Any) -> None:
     source = home.source(admin)
+    whole = home.table(admin, "whole")
     body = b'{"records":[{"value":{"id":1,"species":"a","amount":2}}]}'
     home.service.sources.begin_ingest(admin, source.id, body).durable.result(10)
     home.stop()
     [block, *_] = (home.settings.data / "snapshots").glob("*/shard-*")
     block.rename(block.with_suffix(".gone"))
+    service = home.start()
     with pytest.raises(Damaged, match="shard-"):
-        Service.open(home.settings)
+        service.sources.begin_ingest(home.caller(), source.id, body)
+    assert service.tables.get(home.caller(), source.deployment_id, "whole") == whole
+    home.stop()
     block.with_suffix(".gone").rename(block)
-    home.start()
+    home.start().sources.begin_ingest(home.caller(), source.id, body).durable.result(10)
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -17,10 +17,13 @@ from bitbrook.errors import Conflict, Damaged
 from bitbrook.stores.catalogue import Catalogue
 from bitbrook.stores.catalogue_rows import (
     ApiKeyRow,
+    AuditRow,
     DeploymentRow,
+    ExternalIdentityRow,
     FieldRow,
     InviteRow,
     OrganisationRow,
+    PasswordResetRow,
     Row,
     SessionRow,
     SigningKeyRow,
@@ -66,6 +69,12 @@ ROWS: tuple[Row, ...] = (
         records_per_s=2**40, bytes_per_s=0,
     ),
     SourceTrafficRow(source_id="c1", body=b"\x00\xff"),
+    PasswordResetRow(id="w1", user_id="u1", token_digest="d", created_s=1.0, expires_s=9.0),
+    ExternalIdentityRow(id="e1", user_id="u1", issuer="https://x", subject="s", created_s=1.0),
+    AuditRow(
+        id="a1", at_s=1.0, organisation_id="o1", address="::1", request_id="r", action="sign_in",
+        resource="/", outcome="refused", status=401,
+    ),
 )  # fmt: skip
 
 
