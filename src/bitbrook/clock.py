@@ -19,5 +19,9 @@ class Clock:
         """Seconds from an arbitrary start that never go backwards; for deadlines."""
         return time.monotonic()
 
+    def thread_cpu_s(self) -> float:
+        """Seconds that the processor has worked for this thread."""
+        return time.thread_time()
+
 
 SYSTEM_CLOCK = Clock()

@@ -3,6 +3,7 @@
     BitbrookError
       InvalidRequest              400  the request cannot be read
         InvalidBody               400  not JSON, or not the shape asked for
+        TooSlow                   408  a body that does not arrive; nothing was applied
         InvalidStatement          400  a PQL or SQL statement that cannot be understood
       InvalidValue                422  well formed, but a value that cannot be
         InvalidSchema             422  a table's or source's schema with faults, all of them listed
@@ -16,6 +17,7 @@
       LimitExceeded               413  a size or count above what is configured
         QuotaExceeded             429  an organisation's or deployment's allowance is used up
         ShapeExceeded             507  a deployment's tables fill its shape; nothing was applied
+        RowsExceeded              507  a field has all the rows it may have; nothing was applied
       Overloaded                  503  try again later; nothing was applied
         Stopping                  503  the server drains; nothing was applied
         Fenced                    503  another process writes this partition; nothing was applied
@@ -61,6 +63,14 @@ class InvalidBody(InvalidRequest):
     """The body is not JSON, or not of the shape asked for."""
 
     code = "InvalidBody"
+
+
+class TooSlow(InvalidRequest):
+    """The client sends its request too slowly; nothing was applied."""
+
+    code = "TooSlow"
+    status = 408
+    is_retryable = True
 
 
 class InvalidStatement(InvalidRequest):
@@ -165,6 +175,13 @@ class ShapeExceeded(LimitExceeded):
     """A deployment's tables hold more than the memory of its shape; nothing was applied."""
 
     code = "ShapeExceeded"
+    status = 507
+
+
+class RowsExceeded(LimitExceeded):
+    """A field has as many different rows as it may; nothing was applied."""
+
+    code = "RowsExceeded"
     status = 507
 
 

@@ -24,7 +24,7 @@ PREFIX = "BITBROOK_"
 CLIENT_VARIABLES = frozenset({"URL", "EMAIL", "PASSWORD", "TOKEN", "API_KEY", "CONFIG"})
 """Variables that configure clients and the command itself; no settings of the server."""
 
-SECRETS = frozenset({"admin_password"})
+SECRETS = frozenset({"admin_password", "metrics_token", "oidc_client_secret"})
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -35,6 +35,8 @@ Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 Password = Annotated[str, Meta(min_length=8, max_length=1_024)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
+NewUsers = Literal["create", "invited"]
+EmailTrust = Literal["verified", "always"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,22 +45,53 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: Text = "127.0.0.1"
     port: Port = 8000
     public_url: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
     data: Path = Path("bitbrook-data")
     organisation: Text = "Default"
     admin_email: Email = "admin@localhost"
     admin_password: Password | None = None
+    trusted_proxies: str | None = None
+    cors_origins: str | None = None
+    oidc_issuer: str | None = None
+    oidc_name: Text = "single sign-on"
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_audiences: str | None = None
+    oidc_scopes: Text = "openid email profile"
+    oidc_groups_claim: Text = "groups"
+    oidc_admin_groups: str | None = None
+    oidc_user_groups: str | None = None
+    oidc_organisation: str | None = None
+    oidc_organisation_claim: str | None = None
+    oidc_new_users: NewUsers = "create"
+    oidc_email_trust: EmailTrust = "verified"
+    oidc_keys_age_s: Seconds = 3_600.0
+    oidc_refetch_s: Seconds = 10.0
     catalogue_url: str | None = None
     log_url: str | None = None
     body_bytes_max: Positive = 16 << 20
+    upload_bytes_max: Positive = 1 << 30
     answer_bytes_max: Positive = 64 << 20
+    request_timeout_s: Seconds = 30.0
     query_timeout_s: Seconds = 60.0
     drain_timeout_s: Seconds = 30.0
     token_ttl_s: Positive = 3_600
     refresh_ttl_s: Positive = 30 * 86_400
     invite_ttl_s: Positive = 7 * 86_400
+    password_reset_ttl_s: Positive = 86_400
+    signing_key_age_s: Positive = 90 * 86_400
+    audit_ttl_s: Positive = 400 * 86_400
+    audit_entries_max: Positive = 100_000
     idempotency_ttl_s: Positive = 86_400
     deployments_max: Positive = 10
     deployment_statements_max: Positive = 200
+    tables_max: Positive = 1_000
+    fields_max: Positive = 4_096
+    rows_max: Positive = 50_000_000
+    users_max: Positive = 10_000
+    api_keys_max: Positive = 1_000
+    user_requests_per_s: Natural = 0
     memory_bytes_max: Natural = 0
     source_records_per_s: Natural = 0
     source_bytes_per_s: Natural = 0
@@ -68,6 +101,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bulk_url_prefixes: str | None = None
     log_level: LogLevel = "info"
     log_format: LogFormat = "console"
+    slow_statement_s: Seconds = 1.0
+    metrics_token: Password | None = None
+    trace_url: str | None = None
 
     @property
     def catalogue_database(self) -> str:
@@ -95,22 +131,53 @@ DESCRIPTIONS: dict[str, str] = {
     "host": "address to listen on; 0.0.0.0 is every interface",
     "port": "port to listen on; 0 takes a free one",
     "public_url": "where clients reach the server, for links in answers; by default as they asked",
+    "tls_cert": "PEM file of a certificate, with which https is served; by default http is",
+    "tls_key": "PEM file of its key, if that is not in the same file",
     "data": "directory of everything that is stored; one server at a time owns it",
     "organisation": "name of the organisation that the first start creates",
     "admin_email": "e-mail address of its administrator",
     "admin_password": "the administrator's password; by default one is made and shown once",
+    "trusted_proxies": "addresses, parted by commas, of proxies whose X-Forwarded-... are believed",
+    "cors_origins": "origins, parted by commas, whose pages may call the API; by default none",
+    "oidc_issuer": "URL of an OpenID Connect provider; by default there is none",
+    "oidc_name": "what the provider is called where people sign in",
+    "oidc_client_id": "client id at the provider; its ID tokens must be for it",
+    "oidc_client_secret": "client secret at the provider; by default the client is a public one",
+    "oidc_audiences": "audiences, parted by commas, whose access tokens are taken too",
+    "oidc_scopes": "scopes asked for at a sign-in, parted by spaces",
+    "oidc_groups_claim": "claim of the tokens that lists a user's groups",
+    "oidc_admin_groups": "groups, parted by commas, whose members are administrators",
+    "oidc_user_groups": "groups, parted by commas, one of which a user must be in; by default none",
+    "oidc_organisation": "name of the organisation of new users; by default the first one",
+    "oidc_organisation_claim": "claim of the tokens that names a new user's organisation",
+    "oidc_new_users": "create: whom the provider knows is let in; invited: only who was invited",
+    "oidc_email_trust": "verified: addresses that the provider has checked; always: all it names",
+    "oidc_keys_age_s": "seconds after which the provider's keys are fetched again",
+    "oidc_refetch_s": "seconds between two fetches of the provider's keys at least",
     "catalogue_url": "database of users, deployments, tables and sources; by default a SQLite file",
     "log_url": "database of the log; by default a SQLite file",
     "body_bytes_max": "bytes of a request body, decompressed",
+    "upload_bytes_max": "bytes of the files that may come with one statement",
     "answer_bytes_max": "bytes of an answer to a statement",
+    "request_timeout_s": "seconds that a client may be silent within its request",
     "query_timeout_s": "seconds a statement may run",
     "drain_timeout_s": "seconds that a stopping server gives requests that are under way",
     "token_ttl_s": "seconds that an access or ID token is good",
     "refresh_ttl_s": "seconds that a session can be continued with its refresh token",
     "invite_ttl_s": "seconds that an invite can be accepted",
+    "password_reset_ttl_s": "seconds that a password reset can be used",
+    "signing_key_age_s": "seconds after which tokens are signed with a new key",
+    "audit_ttl_s": "seconds that entries of the audit log are kept",
+    "audit_entries_max": "entries of the audit log kept of an organisation, refusals apart",
     "idempotency_ttl_s": "seconds that an Idempotency-Key is remembered",
     "deployments_max": "deployments an organisation may have at a time",
     "deployment_statements_max": "statements of one deployment that may run or wait at a time",
+    "tables_max": "tables a deployment may have at a time",
+    "fields_max": "fields a table may have at a time",
+    "rows_max": "different rows a field may have before its table takes no more records",
+    "users_max": "users an organisation may have at a time, open invites included",
+    "api_keys_max": "API keys an organisation may have at a time",
+    "user_requests_per_s": "requests a second that one user may send; 0 is no limit",
     "memory_bytes_max": "bytes that the shapes of all deployments may add up to; 0 is no limit",
     "source_records_per_s": "records a second that one source may send; 0 is no limit",
     "source_bytes_per_s": "bytes a second that one source may send; 0 is no limit",
@@ -120,6 +187,9 @@ DESCRIPTIONS: dict[str, str] = {
     "bulk_url_prefixes": "beginnings, parted by commas, of the URLs that BULK INSERT may read",
     "log_level": "least severe messages that are written: debug, info, warning or error",
     "log_format": "console (for people) or json (one object a line)",
+    "slow_statement_s": "seconds after which a statement counts as slow and is logged",
+    "metrics_token": "token that /metrics asks for, and then names tables and sources to",
+    "trace_url": "OTLP endpoint (http) that traces are sent to; needs bitbrook[otel]",
 }
 
 

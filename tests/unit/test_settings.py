@@ -44,6 +44,8 @@ def test_every_setting_can_be_set_in_the_environment_and_by_flag(name: str) -> N
         "log_format": "json",
         "admin_email": "ada@example.org",
         "admin_password": "correct horse",
+        "oidc_new_users": "invited",
+        "oidc_email_trust": "always",
     }.get(name, "12")
     by_environment = load_settings(None, {f"BITBROOK_{name.upper()}": value}, {})
     by_flag = load_settings(None, {}, {name: value})

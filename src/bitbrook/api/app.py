@@ -1,6 +1,7 @@
 """The whole application, in layers from the outermost to the routes.
 
-- `Traced`: request id, the answer of last resort, metrics
+- `Traced`: request id, the answer of last resort, metrics, the audit log, headers for browsers
+- `LearnTokens`: tokens of an identity provider, where one is configured
 - `HotRoutes`: records and statements, dispatched by one look at the path
 - `JsonBodies`: bodies bounded, decompressed, JSON whatever their type says
 - Litestar: everything else: routing, the guard, decoding, the OpenAPI description
@@ -18,25 +19,37 @@ from litestar.di import Provide
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from bitbrook.api import (
+    audit,
     deployments,
     docs,
     exports,
+    languages,
+    live,
     people,
     probes,
     queries,
+    saved_queries,
+    schema_checks,
+    single_sign_on,
     sources,
     tables,
     tokens,
 )
 from bitbrook.api.bodies import BodyMemory
-from bitbrook.api.guard import Guard, caller_of
+from bitbrook.api.cross_origin import CrossOrigin
+from bitbrook.api.edge import Edge
+from bitbrook.api.external_tokens import LearnTokens
+from bitbrook.api.guard import Guard, caller_of, check_declared
 from bitbrook.api.hot_routes import HotRoute, HotRoutes
 from bitbrook.api.ingest import IngestRoute
 from bitbrook.api.json_bodies import JsonBodies
 from bitbrook.api.problems import problem_of
 from bitbrook.api.query import QueryRoutes
+from bitbrook.api.security_headers import SecurityHeaders
 from bitbrook.api.tracing import Traced, state_of
+from bitbrook.api.uploads import Uploads
 from bitbrook.api.workers import Workers
+from bitbrook.auth.oidc_tokens import listed
 from bitbrook.auth.policy import Caller
 from bitbrook.control.service import Service
 
@@ -61,8 +74,9 @@ def build_app(service: Service, pages: Sequence[ControllerRouterHandler] = ()) -
 
     The application does not close the service.
     """
-    guard = Guard(service.identity)
-    memory = BodyMemory(BODIES_BYTES_MAX)
+    settings = service.settings
+    guard = Guard(service.identity, service.user_rates)
+    memory = BodyMemory(BODIES_BYTES_MAX, service.settings.request_timeout_s)
     ingest = Workers("ingest", threads=INGEST_THREADS, waiting_max=WAITING_MAX)
     statements = Workers("query", threads=QUERY_THREADS, waiting_max=WAITING_MAX)
     hot = _hot_routes(service, guard, ingest, statements, memory)
@@ -90,11 +104,32 @@ def build_app(service: Service, pages: Sequence[ControllerRouterHandler] = ()) -
         logging_config=None,
         state=State({"hot_routes": hot}),
     )
-    return Traced(HotRoutes(JsonBodies(framework, memory, ingest), hot))
+    check_declared(framework.routes)
+    app: ASGIApp = HotRoutes(JsonBodies(framework, memory, ingest), hot)
+    if service.identity.bearers is not None:
+        app = LearnTokens(app, service.identity.bearers)
+    origins = CrossOrigin(listed(settings.cors_origins))
+    return Traced(app, Edge(service.audit, SecurityHeaders(docs.POLICIES), origins))
 
 
 def _all_routes() -> list[ControllerRouterHandler]:
-    modules = (tokens, deployments, tables, exports, queries, sources, people, probes, docs)
+    modules = (
+        tokens,
+        deployments,
+        tables,
+        exports,
+        queries,
+        sources,
+        saved_queries,
+        schema_checks,
+        live,
+        languages,
+        people,
+        single_sign_on,
+        audit,
+        probes,
+        docs,
+    )
     return [route for module in modules for route in module.ROUTES]
 
 
@@ -103,7 +138,14 @@ def _hot_routes(
 ) -> tuple[HotRoute, ...]:
     bytes_max = service.settings.body_bytes_max
     records = IngestRoute(service.sources, guard, ingest, memory, body_bytes_max=bytes_max)
-    query = QueryRoutes(service.queries, guard, statements, memory, body_bytes_max=bytes_max)
+    uploads = Uploads(
+        service.settings.data,
+        bytes_max=service.settings.upload_bytes_max,
+        statement_bytes_max=bytes_max,
+    )
+    query = QueryRoutes(
+        service.queries, guard, statements, memory, uploads, body_bytes_max=bytes_max
+    )
     return (
         HotRoute("records", "/sinks/{source_id}", _VERSIONS, records),
         HotRoute("json", "/deployments/{deployment_id}/query", _VERSIONS, query.json_body),

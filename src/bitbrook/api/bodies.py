@@ -1,8 +1,8 @@
 """Request bodies as bytes: bounded in themselves, and bounded in sum.
 
 A body counts against the sum as it arrives, so that neither many clients nor slow ones can fill
-the memory; so does what it unfolds into, and the answer to it until it is sent. What the bytes mean
-is for others to say.
+the memory; so does what it unfolds into, and the answer to it until it is sent. One that trickles
+is given up, so that it cannot hold its place for ever. What the bytes mean is for others to say.
 """
 
 import asyncio
@@ -14,20 +14,24 @@ from typing import Any
 
 from litestar.types import Receive, Scope
 
-from bitbrook.errors import Cancelled, InvalidBody, LimitExceeded, Overloaded
+from bitbrook.errors import Cancelled, InvalidBody, LimitExceeded, Overloaded, TooSlow
 
 CONTROL_BODY_BYTES_MAX = 2 << 20
 """Bytes of a body that is no records: the largest source's schema has a fraction of that."""
 
-SILENCE_S_MAX = 30.0
-"""Seconds without a byte after which an unfinished body is given up."""
+BYTES_PER_S_MIN = 10_000
+"""Bytes a second that a body has to bring, beyond the silence that it may have."""
 
 
 @dataclass(slots=True)
 class BodyMemory:
-    """How many bytes of request bodies are held at the moment, and may be."""
+    """How many bytes of request bodies are held at the moment, and may be.
+
+    `silence_s_max`: seconds without a byte after which an unfinished body is given up.
+    """
 
     bytes_max: int
+    silence_s_max: float = 30.0
     held_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,11 +48,14 @@ class BodyMemory:
 
 @dataclass(slots=True)
 class HeldBody:
-    """One request's body, counted while it is held."""
+    """One request's body, counted while it is held. `is_whole`: whether all of it was read."""
 
     memory: BodyMemory
     counted_bytes: int = 0
     chunks: list[bytes] = field(default_factory=list)
+    is_whole: bool = False
+    size_bytes: int = 0
+    waited_s: float = 0.0
 
     def count(self, size_bytes: int) -> None:
         """Count bytes that are about to be held, on any thread.
@@ -66,6 +73,17 @@ class HeldBody:
             memory.held_bytes += size_bytes
             self.counted_bytes += size_bytes
 
+    def recount(self, change_bytes: int) -> None:
+        """Count that so many bytes more are held now, or fewer, on any thread.
+
+        Raises:
+            Overloaded: all requests together would hold too much.
+        """
+        if change_bytes > 0:
+            self.count(change_bytes)
+        else:
+            self.count_answer(change_bytes)
+
     def count_answer(self, size_bytes: int) -> None:
         """Count bytes of an answer, which is too late to refuse; others wait for it instead."""
         with self.memory.lock:
@@ -73,42 +91,57 @@ class HeldBody:
             self.counted_bytes += size_bytes
 
     async def read(self, scope: Scope, receive: Receive, *, bytes_max: int) -> bytes:
-        """Return the whole body as it was sent.
+        """Return the whole body as it was sent. Raises as `read_part` does."""
+        return await self.read_part(scope, receive, bytes_max=bytes_max, part_bytes=bytes_max + 1)
+
+    async def read_part(
+        self, scope: Scope, receive: Receive, *, bytes_max: int, part_bytes: int
+    ) -> bytes:
+        """Return what comes next of the body: `part_bytes` or a little more, or the rest.
 
         Raises:
             LimitExceeded: it is longer than `bytes_max`.
             Overloaded: all requests together would hold too much.
-            InvalidBody: its client has sent nothing for too long.
+            TooSlow: its client sends nothing for too long, or too little.
             Cancelled: the client went away before it had sent everything.
         """
         declared = header(scope, b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > bytes_max:
             raise too_large(int(declared), bytes_max)
-        size_bytes = 0
-        while True:
-            message = await _in_time(receive)
+        end_bytes = self.size_bytes + part_bytes
+        while self.size_bytes < end_bytes and not self.is_whole:
+            message = await self._in_time(receive)
             if message["type"] == "http.disconnect":
                 raise Cancelled("the client went away before its request was whole")
             chunk: bytes = message.get("body", b"")
             if chunk:
-                size_bytes += len(chunk)
-                if size_bytes > bytes_max:
-                    raise too_large(size_bytes, bytes_max)
+                self.size_bytes += len(chunk)
+                if self.size_bytes > bytes_max:
+                    raise too_large(self.size_bytes, bytes_max)
                 self.count(len(chunk))
                 self.chunks.append(chunk)
-            if not message.get("more_body", False):
-                break
+            self.is_whole = not message.get("more_body", False)
         chunks, self.chunks = self.chunks, []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-
-async def _in_time(receive: Receive) -> Any:
-    try:
-        async with asyncio.timeout(SILENCE_S_MAX):
-            return await receive()
-    except TimeoutError:
-        message = f"the body is not whole and nothing came for {SILENCE_S_MAX:g} s; send it again"
-        raise InvalidBody(message) from None
+    async def _in_time(self, receive: Receive) -> Any:
+        """Return the next message. What the server takes for itself is not counted."""
+        silence_s_max = self.memory.silence_s_max
+        left_s = silence_s_max + self.size_bytes / BYTES_PER_S_MIN - self.waited_s
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        try:
+            async with asyncio.timeout(max(0.0, min(silence_s_max, left_s))):
+                message = await receive()
+        except TimeoutError:
+            waited_s = self.waited_s + clock() - began_s
+            raise TooSlow(
+                f"{self.size_bytes:,} bytes of the body came in {waited_s:.0f} s and it is not "
+                f"whole; send at least {BYTES_PER_S_MIN:,} bytes a second and be "
+                f"silent for no more than {silence_s_max:g} s; nothing was applied"
+            ) from None
+        self.waited_s += clock() - began_s
+        return message
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

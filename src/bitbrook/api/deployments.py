@@ -8,8 +8,9 @@ from litestar import delete, get, post
 from msgspec import UNSET, Meta, UnsetType
 
 from bitbrook.api.paths import AnyRequest, Words, base_url, versioned, words_of
+from bitbrook.api.permissions import SIGNED_IN, needs
 from bitbrook.api.workers import on_thread
-from bitbrook.auth.policy import Caller
+from bitbrook.auth.policy import Caller, Right
 from bitbrook.control import deployments as control
 from bitbrook.control.service import Service
 from bitbrook.errors import InvalidBody
@@ -66,7 +67,7 @@ class ShapeList(msgspec.Struct):
     shapes: list[Shape]
 
 
-@get(versioned("/service-properties/deployment:shapes"), tags=TAGS)
+@get(versioned("/service-properties/deployment:shapes"), opt=SIGNED_IN, tags=TAGS)
 @on_thread
 def list_shapes(service: Service) -> ShapeList:
     """List the shapes on offer."""
@@ -74,7 +75,7 @@ def list_shapes(service: Service) -> ShapeList:
     return ShapeList([Shape(each.name, each.memory_bytes, each.purpose) for each in shapes])
 
 
-@post(versioned("/deployments"), tags=TAGS)
+@post(versioned("/deployments"), opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def create_deployment(
     request: AnyRequest, data: NewDeployment, caller: Caller, service: Service
@@ -90,7 +91,7 @@ def create_deployment(
     return _shown(created, request, service)
 
 
-@get(versioned("/deployments"), tags=TAGS)
+@get(versioned("/deployments"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def list_deployments(request: AnyRequest, caller: Caller, service: Service) -> DeploymentList:
     """List the organisation's deployments."""
@@ -100,7 +101,7 @@ def list_deployments(request: AnyRequest, caller: Caller, service: Service) -> D
     return DeploymentList(deployments=shown)
 
 
-@get(versioned("/deployments/{deployment_id:str}"), tags=TAGS)
+@get(versioned("/deployments/{deployment_id:str}"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def get_deployment(
     request: AnyRequest, deployment_id: str, caller: Caller, service: Service
@@ -109,7 +110,12 @@ def get_deployment(
     return _shown(service.deployments.get(caller, deployment_id), request, service)
 
 
-@delete(versioned("/deployments/{deployment_id:str}"), status_code=202, tags=TAGS)
+@delete(
+    versioned("/deployments/{deployment_id:str}"),
+    status_code=202,
+    opt=needs(Right.MANAGE),
+    tags=TAGS,
+)
 @on_thread
 def delete_deployment(
     request: AnyRequest, deployment_id: str, caller: Caller, service: Service

@@ -14,11 +14,16 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.static_files import create_static_files_router
 from swagger_ui_bundle import swagger_ui_path
 
-from bitbrook.api.guard import OPEN
 from bitbrook.api.openapi import describe, operation_id
+from bitbrook.api.permissions import OPEN
+from bitbrook.api.security_headers import script_source
 from bitbrook.api.workers import on_thread
 
-_PAGE = b"""<!doctype html>
+_SCRIPT = """
+SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null});
+"""
+
+_PAGE = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -29,12 +34,20 @@ _PAGE = b"""<!doctype html>
 <body>
 <div id="api"></div>
 <script src="/docs/assets/swagger-ui-bundle.js"></script>
-<script>
-SwaggerUIBundle({url: "/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null});
-</script>
+<script>{_SCRIPT}</script>
 </body>
 </html>
-"""
+""".encode()
+
+# Swagger UI styles its parts in place and carries its images.
+POLICIES = {
+    "/docs": (
+        f"default-src 'none'; script-src 'self' {script_source(_SCRIPT)}; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ).encode()
+}
+"""What the pages may load, by the beginning of their paths."""
 
 
 class _Page(OpenAPIRenderPlugin):

@@ -13,7 +13,8 @@ from litestar.response import Stream
 from bitbrook.api.bodies import text_header
 from bitbrook.api.formats import Format, asked_format
 from bitbrook.api.paths import AnyRequest, versioned
-from bitbrook.auth.policy import Caller
+from bitbrook.api.permissions import needs
+from bitbrook.auth.policy import Caller, Right
 from bitbrook.control.exports import Export
 from bitbrook.control.service import Service
 from bitbrook.errors import InvalidValue
@@ -46,7 +47,7 @@ _PIECES: dict[_Name, Callable[[Iterator[pa.Table]], Iterator[bytes]]] = {
 }
 
 
-@get(versioned("/tables/{deployment_id:str}/{table:str}/export"), tags=TAGS)
+@get(versioned("/tables/{deployment_id:str}/{table:str}/export"), opt=needs(Right.QUERY), tags=TAGS)
 async def export_table(
     request: AnyRequest,
     deployment_id: str,

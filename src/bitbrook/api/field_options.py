@@ -1,7 +1,8 @@
 """A field's options as users write them, read into a field and shown again.
 
-The keys are those of the original's field options (`timeQuantum`, `timeUnit`, ...). The bounds of a
-decimal are written with its point.
+The keys are those of the original's field options (`timeQuantum`, `timeUnit`, ...), and two of our
+own: `maxLength`, the characters of a text (SQL's `varchar(n)`), and `dimensions`, the numbers of a
+vector. The bounds of a decimal are written with its point.
 """
 
 from decimal import Decimal
@@ -12,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from bitbrook.errors import BitbrookError, InvalidValue
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, FieldSchema, FieldType
+from bitbrook.schema.limits import ROW_KEY_BYTES_MAX, VECTOR_DIMENSIONS_MAX
 from bitbrook.sources.config import SourceType, read_config
 
 # A field that is made by hand takes its configuration by the same rules as one a source makes.
@@ -43,6 +45,8 @@ class FieldOptions(msgspec.Struct, omit_defaults=True):
     ttl: str = ""
     cacheType: str | UnsetType = UNSET  # noqa: N815 - the original's key
     cacheSize: int | UnsetType = UNSET  # noqa: N815 - the original's key
+    maxLength: int | UnsetType = UNSET  # noqa: N815 - in the manner of the original's keys
+    dimensions: int | UnsetType = UNSET
 
 
 def read_field(name: str, options: FieldOptions) -> FieldSchema:
@@ -58,9 +62,13 @@ def read_field(name: str, options: FieldOptions) -> FieldSchema:
         message = f"field {name!r}: type {options.type!r} is unknown; the types are {known}"
         raise InvalidValue(message, field="options.type") from None
     source_type = _SOURCE_TYPES.get((type_, options.keys))
+    if type_ is FieldType.VECTOR and not options.keys:
+        _check_lengths(name, type_, options)
+        return _read_vector(name, options)
     if source_type is None:
         message = f"field {name!r}: keys do not go with type {type_}; leave them out"
         raise InvalidValue(message, field="options.keys")
+    _check_lengths(name, type_, options)
     config, faults = read_config(source_type, _config_of(type_, options))
     if type_ is FieldType.TIME and not config.quantum and not faults:
         faults.append("timeQuantum is missing; give a run of Y, M, D and H, such as YMD")
@@ -74,6 +82,8 @@ def read_field(name: str, options: FieldOptions) -> FieldSchema:
             changes |= {"min": config.low, "max": config.high}
         case FieldType.DECIMAL:
             changes |= {"scale": config.scale} | _decimal_bounds(name, options, config.scale)
+        case FieldType.MUTEX:
+            changes |= {"length_max": options.maxLength or 0}
         case FieldType.TIMESTAMP:
             unit = config.granularity
             changes |= {"unit": unit, "epoch": config.epoch_ns * unit.per_second // 10**9}
@@ -93,10 +103,52 @@ def show_field(field: FieldSchema) -> FieldOptions:
                 options.max = str(Decimal(field.max).scaleb(-field.scale))
         case FieldType.TIMESTAMP:
             options.timeUnit, options.epoch = field.unit.value, field.epoch
+        case FieldType.VECTOR:
+            options.dimensions = field.dimensions
+        case FieldType.MUTEX if field.length_max:
+            options.maxLength = field.length_max
         case _:
             options.timeQuantum = field.quantum
             options.ttl = f"{field.ttl_s}s" if field.ttl_s else ""
     return options
+
+
+def _check_lengths(name: str, type_: FieldType, options: FieldOptions) -> None:
+    """Return if what is given of `maxLength` and `dimensions` can be, else raise InvalidValue."""
+    takes_length = type_ is FieldType.MUTEX and options.keys
+    for key, value, takes, belongs, most in (
+        ("maxLength", options.maxLength, takes_length, "mutex with keys", ROW_KEY_BYTES_MAX),
+        (
+            "dimensions",
+            options.dimensions,
+            type_ is FieldType.VECTOR,
+            "vector",
+            VECTOR_DIMENSIONS_MAX,
+        ),
+    ):
+        if value is UNSET:
+            continue
+        if not takes:
+            message = f"field {name!r}: {key} goes with type {belongs} alone; leave it out"
+            raise InvalidValue(message, field=f"options.{key}")
+        if not 1 <= value <= most:
+            message = f"field {name!r}: {key} {value} cannot be; give 1 to {most:,}"
+            raise InvalidValue(message, field=f"options.{key}")
+
+
+def _read_vector(name: str, options: FieldOptions) -> FieldSchema:
+    given = [
+        each.name
+        for each in msgspec.structs.fields(options)
+        if each.name not in {"type", "dimensions"} and getattr(options, each.name) != each.default
+    ]
+    if given:
+        message = f"field {name!r}: {', '.join(given)} do not go with type vector; leave them out"
+        raise InvalidValue(message, field=f"options.{given[0]}")
+    if not options.dimensions:
+        message = f"field {name!r}: dimensions are missing; say how many numbers a vector has"
+        raise InvalidValue(message, field="options.dimensions")
+    return FieldSchema(name, FieldType.VECTOR, dimensions=options.dimensions)
 
 
 def _config_of(type_: FieldType, options: FieldOptions) -> dict[str, Any]:

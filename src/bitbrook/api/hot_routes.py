@@ -12,6 +12,7 @@ from typing import NamedTuple
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from bitbrook.api.permissions import HOT_ACTIONS
 from bitbrook.api.tracing import state_of
 
 HotHandler = Callable[[Scope, Receive, Send, str], Awaitable[None]]
@@ -47,7 +48,11 @@ class HotRoutes:
             for pattern, route in self._routes:
                 match = pattern.fullmatch(path)
                 if match is not None:
-                    state_of(scope)["route"] = route.path
+                    state = state_of(scope)
+                    state["route"] = route.path
+                    act = state.get("act")
+                    if act is not None:
+                        act.action = HOT_ACTIONS[route.kind]
                     id_ = match.group("id") if pattern.groupindex else ""
                     await route.handler(scope, receive, send, id_)
                     return

@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from bitbrook.api.hot_routes import HotRoute
+from bitbrook.api.permissions import HOT_PERMISSIONS, permission_of
 
 _REPEATED = ("/v2/deployments", "/v2/service-properties/deployment")
 _METHODS = ("get", "post", "patch", "delete")
@@ -90,6 +91,17 @@ _STATEMENT = {
     "properties": {"language": {"type": "string", "enum": ["sql", "pql"]}, "statement": _TEXT},
     "example": {"language": "sql", "statement": "select * from iris_table limit 10"},
 }
+_WITH_FILES = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["statement"],
+            "properties": {"statement": _TEXT, "file": {"type": "string", "format": "binary"}},
+            "additionalProperties": {"type": "string", "format": "binary"},
+            "description": "SQL, and files that its BULK INSERT reads by the names of their parts",
+        }
+    }
+}
 _ANSWER = {
     "type": "object",
     "description": "of SQL: schema and data; of PQL: results",
@@ -121,14 +133,17 @@ _HOT_OPERATIONS: dict[str, dict[str, Any]] = {
         "tags": ["statements"],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _STATEMENT}},
+            "content": {"application/json": {"schema": _STATEMENT}, **_WITH_FILES},
         },
         "answer": _ANSWER,
     },
     "text": {
         "summary": "Run a SQL statement",
         "tags": ["statements"],
-        "requestBody": {"required": True, "content": {"text/plain": {"schema": _TEXT}}},
+        "requestBody": {
+            "required": True,
+            "content": {"text/plain": {"schema": _TEXT}, **_WITH_FILES},
+        },
         "answer": _ANSWER,
     },
 }
@@ -165,20 +180,22 @@ def operation_id(method: str, parts: Sequence[object]) -> str:
 
 
 def _describe_route(route: HTTPRoute, item: dict[str, Any]) -> None:
-    """Say what each handler's docstring says, and which ones answer without credentials."""
+    """Say what each handler's docstring says, and what it asks of its caller."""
     for handler in route.route_handlers:
         for method in handler.http_methods:
             operation = item.get(method.lower())
             if operation is not None:
                 operation["summary"] = (inspect.getdoc(handler.fn) or "").rstrip(".")
                 operation.pop("description", None)
-                if handler.opt.get("is_open"):
+                operation["x-permission"] = permission_of(handler.opt)
+                if operation["x-permission"] == "open":
                     operation["security"] = []
 
 
 def _add_hot(paths: dict[str, Any], route: HotRoute) -> None:
     operation = dict(_HOT_OPERATIONS[route.kind])
     answer = operation.pop("answer")
+    operation["x-permission"] = HOT_PERMISSIONS[route.kind].value
     operation["responses"] = {
         "200": {"description": "done", "content": {"application/json": {"schema": answer}}},
         "default": _REFUSED,

@@ -6,10 +6,10 @@ import msgspec
 from litestar import delete, get, patch, post
 from msgspec import UNSET, UnsetType
 
-from bitbrook.api.guard import OPEN
 from bitbrook.api.paths import AnyRequest, base_url, versioned
+from bitbrook.api.permissions import OPEN, SIGNED_IN, needs
 from bitbrook.api.workers import on_thread
-from bitbrook.auth.policy import Binding, BoundKind, Caller, Role, Scope
+from bitbrook.auth.policy import Binding, BoundKind, Caller, Right, Role, Scope
 from bitbrook.control import api_keys
 from bitbrook.control import users as control
 from bitbrook.control.service import Service
@@ -69,6 +69,23 @@ class Acceptance(msgspec.Struct):
     password: str
 
 
+class PasswordReset(msgspec.Struct):
+    """A way for a user to set a new password. `token` and `link` are shown only here."""
+
+    user_id: str
+    email: str
+    expires_at: datetime
+    token: str
+    link: str
+
+
+class PasswordToReset(msgspec.Struct):
+    """A reset's token and the password its user wants."""
+
+    token: str
+    password: str
+
+
 class NewApiKey(msgspec.Struct):
     """An API key to create, bound to one deployment or one source if one is named."""
 
@@ -98,63 +115,92 @@ class ApiKeyList(msgspec.Struct):
     api_keys: list[ApiKey]
 
 
-@get(versioned("/users"), tags=TAGS)
+@get(versioned("/users"), opt=needs(Right.ADMIN), tags=TAGS)
 @on_thread
 def list_users(caller: Caller, service: Service) -> UserList:
     """List the organisation's users."""
     return UserList(list(service.users.list(caller)))
 
 
-@get(versioned("/users/me"), tags=TAGS)
+@get(versioned("/users/me"), opt=SIGNED_IN, tags=TAGS)
 @on_thread
 def get_me(caller: Caller, service: Service) -> control.User:
     """Show who one is."""
     return service.users.me(caller)
 
 
-@post(versioned("/users/me/password"), status_code=204, tags=TAGS)
+@post(versioned("/users/me/password"), status_code=204, opt=SIGNED_IN, tags=TAGS)
 @on_thread
 def change_password(data: NewPassword, caller: Caller, service: Service) -> None:
     """Change one's own password; one's other sessions end."""
     service.users.change_password(caller, data.old_password, data.new_password)
 
 
-@get(versioned("/users/{user_id:str}"), tags=TAGS)
+@post(versioned("/users/{user_id:str}/password-reset"), opt=needs(Right.ADMIN), tags=TAGS)
+@on_thread
+def begin_password_reset(
+    request: AnyRequest, user_id: str, caller: Caller, service: Service
+) -> PasswordReset:
+    """Give a user a way to set a new password; the answer carries the link to send them."""
+    reset = service.password_resets.begin(caller, user_id)
+    # After the '#', a browser keeps it to itself: it stands in nobody's log.
+    link = f"{base_url(request, service.settings)}/#password-reset={reset.token}"
+    return PasswordReset(reset.user_id, reset.email, reset.expires_at, reset.token, link)
+
+
+@post(versioned("/password-reset"), status_code=204, opt=OPEN, tags=TAGS)
+@on_thread
+def reset_password(data: PasswordToReset, service: Service) -> None:
+    """Set a new password with a reset's token; every session of the user ends."""
+    service.password_resets.finish(data.token, data.password)
+
+
+@get(versioned("/users/{user_id:str}"), opt=SIGNED_IN, tags=TAGS)
 @on_thread
 def get_user(user_id: str, caller: Caller, service: Service) -> control.User:
     """Show one user."""
     return service.users.get(caller, user_id)
 
 
-@patch(versioned("/users/{user_id:str}"), tags=TAGS)
+@patch(versioned("/users/{user_id:str}"), opt=needs(Right.ADMIN), tags=TAGS)
 @on_thread
 def change_role(user_id: str, data: NewRole, caller: Caller, service: Service) -> control.User:
     """Give a user another role."""
     return service.users.change_role(caller, user_id, data.role)
 
 
-@post(versioned("/users/{user_id:str}/deactivate"), status_code=200, tags=TAGS)
+@post(
+    versioned("/users/{user_id:str}/deactivate"),
+    status_code=200,
+    opt=needs(Right.ADMIN),
+    tags=TAGS,
+)
 @on_thread
 def deactivate_user(user_id: str, caller: Caller, service: Service) -> control.User:
     """Shut a user out at once."""
     return service.users.deactivate(caller, user_id)
 
 
-@post(versioned("/users/{user_id:str}/activate"), status_code=200, tags=TAGS)
+@post(
+    versioned("/users/{user_id:str}/activate"),
+    status_code=200,
+    opt=needs(Right.ADMIN),
+    tags=TAGS,
+)
 @on_thread
 def activate_user(user_id: str, caller: Caller, service: Service) -> control.User:
     """Let a deactivated user in again."""
     return service.users.activate(caller, user_id)
 
 
-@delete(versioned("/users/{user_id:str}"), status_code=200, tags=TAGS)
+@delete(versioned("/users/{user_id:str}"), status_code=200, opt=needs(Right.ADMIN), tags=TAGS)
 @on_thread
 def remove_user(user_id: str, caller: Caller, service: Service) -> control.User:
     """Mark a user as having left."""
     return service.users.remove(caller, user_id)
 
 
-@post(versioned("/invites"), tags=TAGS)
+@post(versioned("/invites"), opt=needs(Right.ADMIN), tags=TAGS)
 @on_thread
 def create_invite(request: AnyRequest, data: NewInvite, caller: Caller, service: Service) -> Invite:
     """Invite somebody; the answer carries the link to send them."""
@@ -167,14 +213,14 @@ def create_invite(request: AnyRequest, data: NewInvite, caller: Caller, service:
     return shown
 
 
-@get(versioned("/invites"), tags=TAGS)
+@get(versioned("/invites"), opt=needs(Right.ADMIN), tags=TAGS)
 @on_thread
 def list_invites(caller: Caller, service: Service) -> InviteList:
     """List the invites that can still be accepted."""
     return InviteList([_shown_invite(each) for each in service.users.invites(caller)])
 
 
-@delete(versioned("/invites/{invite_id:str}"), status_code=204, tags=TAGS)
+@delete(versioned("/invites/{invite_id:str}"), status_code=204, opt=needs(Right.ADMIN), tags=TAGS)
 @on_thread
 def revoke_invite(invite_id: str, caller: Caller, service: Service) -> None:
     """Make an invite worthless."""
@@ -188,7 +234,7 @@ def accept_invite(data: Acceptance, service: Service) -> control.User:
     return service.users.accept_invite(data.token, data.password)
 
 
-@post(versioned("/api-keys"), tags=TAGS)
+@post(versioned("/api-keys"), opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def create_api_key(data: NewApiKey, caller: Caller, service: Service) -> ApiKey:
     """Create an API key; the key itself is shown only in this answer."""
@@ -196,14 +242,19 @@ def create_api_key(data: NewApiKey, caller: Caller, service: Service) -> ApiKey:
     return _shown_key(key)
 
 
-@get(versioned("/api-keys"), tags=TAGS)
+@get(versioned("/api-keys"), opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def list_api_keys(caller: Caller, service: Service) -> ApiKeyList:
     """List API keys."""
     return ApiKeyList([_shown_key(each) for each in service.api_keys.list(caller)])
 
 
-@delete(versioned("/api-keys/{api_key_id:str}"), status_code=204, tags=TAGS)
+@delete(
+    versioned("/api-keys/{api_key_id:str}"),
+    status_code=204,
+    opt=needs(Right.MANAGE),
+    tags=TAGS,
+)
 @on_thread
 def revoke_api_key(api_key_id: str, caller: Caller, service: Service) -> None:
     """Make an API key worthless at once."""
@@ -241,6 +292,8 @@ ROUTES = (
     list_users,
     get_me,
     change_password,
+    begin_password_reset,
+    reset_password,
     get_user,
     change_role,
     deactivate_user,

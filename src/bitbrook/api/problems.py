@@ -20,6 +20,7 @@ from bitbrook.errors import (
     OutcomeUnknown,
     Overloaded,
     QuotaExceeded,
+    TooSlow,
 )
 
 JSON = b"application/json"
@@ -34,6 +35,8 @@ _FRAMEWORK_CODES = {
     413: ("LimitExceeded", "the request is too large"),
 }
 _INTERNAL = "something went wrong in the server; its log tells more under the request id"
+
+_NO_MEMORY = "the server lacks memory for this; try again later, or ask for less at a time"
 
 
 class Problem(msgspec.Struct):
@@ -69,6 +72,9 @@ def problem_of(error: BaseException) -> Problem:
             return _framework(error)
         case msgspec.MsgspecError() | RecursionError():
             return _deliberate(unreadable_body(error))
+        case MemoryError():
+            _log.error("request failed for want of memory", exc_info=error)
+            return _deliberate(Overloaded(_NO_MEMORY))
         case _:
             _log.error("request failed", exc_info=error)
             return Problem(500, "InternalError", _INTERNAL)
@@ -113,6 +119,9 @@ def _headers(error: BitbrookError) -> dict[str, str]:
     match error:
         case NotAuthenticated():
             return {"www-authenticate": "Bearer"}
+        case TooSlow():
+            # What still trickles in is not read.
+            return {"connection": "close"}
         case Overloaded():
             return {"retry-after": str(error.retry_after_s)}
         case QuotaExceeded(retry_after_s=wait_s) if wait_s:

@@ -9,8 +9,9 @@ from litestar.params import Parameter
 from msgspec import UNSET, Meta, UnsetType
 
 from bitbrook.api.paths import AnyRequest, versioned, words_of
+from bitbrook.api.permissions import needs
 from bitbrook.api.workers import on_thread
-from bitbrook.auth.policy import Caller
+from bitbrook.auth.policy import Caller, Right
 from bitbrook.control.service import Service
 from bitbrook.control.statements import HISTORY_MAX
 from bitbrook.query.database import StatementEntry
@@ -52,7 +53,7 @@ class QueryList(msgspec.Struct):
     queries: list[Query]
 
 
-@get(versioned("/queries"), tags=TAGS)
+@get(versioned("/queries"), opt=needs(Right.QUERY), tags=TAGS)
 @on_thread
 def list_queries(request: AnyRequest, caller: Caller, service: Service) -> QueryList:
     """List the statements that run, oldest first: the caller's own, an administrator's all."""
@@ -60,14 +61,14 @@ def list_queries(request: AnyRequest, caller: Caller, service: Service) -> Query
     return QueryList([_shown(entry, request) for entry in running])
 
 
-@delete(versioned("/queries/{query_id:str}"), status_code=202, tags=TAGS)
+@delete(versioned("/queries/{query_id:str}"), status_code=202, opt=needs(Right.QUERY), tags=TAGS)
 @on_thread
 def cancel_query(request: AnyRequest, query_id: str, caller: Caller, service: Service) -> Query:
     """Cancel a statement; it ends within moments and is answered 499."""
     return _shown(service.queries.statements.cancel(caller, query_id), request)
 
 
-@get(versioned("/deployments/{deployment_id:str}/queries"), tags=TAGS)
+@get(versioned("/deployments/{deployment_id:str}/queries"), opt=needs(Right.QUERY), tags=TAGS)
 @on_thread
 def list_past_queries(
     request: AnyRequest,

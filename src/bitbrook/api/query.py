@@ -12,26 +12,31 @@ import enum
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import anyio.to_thread
 import msgspec
 from litestar.types import Receive, Scope, Send
 
+from bitbrook.algebra.budget import WouldWait
 from bitbrook.api.answers import Body, form_body, whole
-from bitbrook.api.bodies import BodyMemory, decode_text, text_header
+from bitbrook.api.bodies import BodyMemory, decode_text, header, text_header
 from bitbrook.api.formats import Format, asked_format
 from bitbrook.api.guard import Guard
 from bitbrook.api.problems import problem_of, unreadable_body
+from bitbrook.api.prompt import GIVE_UP_S, TEXT_CHARACTERS_MAX, Shape, Shapes
 from bitbrook.api.tracing import state_of
+from bitbrook.api.uploads import Uploads, is_multipart
 from bitbrook.api.workers import Workers
 from bitbrook.auth.policy import Caller
+from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.control.database import ControlDatabase
 from bitbrook.control.queries import Queries
 from bitbrook.control.statements import RunningStatement
 from bitbrook.errors import BitbrookError, Cancelled, InvalidBody
 from bitbrook.query.pql import run_pql
 from bitbrook.query.results.sql_json import encode_error
+from bitbrook.query.shapes import shape_of
 from bitbrook.query.sql import run_sql
 from bitbrook.sources.compression import decompress
 
@@ -87,25 +92,28 @@ class QueryRoutes:
         guard: Guard,
         workers: Workers,
         memory: BodyMemory,
+        uploads: Uploads,
         *,
         body_bytes_max: int,
     ) -> None:
+        self._uploads = uploads
         self._queries = queries
         self._guard = guard
         self._workers = workers
         self._memory = memory
         self._body_bytes_max = body_bytes_max
+        self._shapes = Shapes()
 
     async def json_body(
         self, scope: Scope, receive: Receive, send: Send, deployment_id: str
     ) -> None:
-        """Answer `{"language": ..., "statement": ...}`."""
+        """Answer `{"language": ..., "statement": ...}`, or SQL with files."""
         await self._serve(scope, receive, send, deployment_id, _JSON_BODY)
 
     async def text_body(
         self, scope: Scope, receive: Receive, send: Send, deployment_id: str
     ) -> None:
-        """Answer SQL that is the whole body."""
+        """Answer SQL that is the whole body, or comes with files."""
         await self._serve(scope, receive, send, deployment_id, _TEXT_BODY)
 
     async def _serve(
@@ -118,31 +126,96 @@ class QueryRoutes:
     ) -> None:
         # Before the body: nobody unknown can make the server hold one.
         visit = _Visit(scope, self._guard.caller(scope))
+        if is_multipart(scope):
+            await self._serve_upload(visit, receive, send, deployment_id, form)
+            return
         try:
             with self._memory.holding() as held:
                 body = await held.read(scope, receive, bytes_max=self._body_bytes_max)
                 with self._queries.admitted(visit.caller, deployment_id) as database:
-                    work = self._workers.start(self._answer, visit, database, body, form)
-                    del body
-                    visit.watch(work, receive)
-                    answer = await asyncio.wrap_future(work)
+                    answer = self._answer_at_once(visit, database, body, form)
+                    if answer is None:
+                        work = self._workers.start(self._answer, visit, database, body, form)
+                        visit.watch(work, receive)
+                        del body
+                        answer = await asyncio.wrap_future(work)
             await _send_answer(answer, visit, send)
         finally:
             # Also when it is the server that gives up: it has drained long enough.
             visit.leave()
 
-    def _answer(
+    async def _serve_upload(
+        self, visit: "_Visit", receive: Receive, send: Send, deployment_id: str, form: BodyForm
+    ) -> None:
+        """Answer SQL that comes with files, which are gone once it has run."""
+        try:
+            with (
+                self._queries.admitted(visit.caller, deployment_id) as database,
+                self._uploads.room(),
+                self._memory.holding() as held,
+            ):
+                upload = await self._uploads.read(visit.scope, receive, held)
+                given = (Language.SQL, upload.statement)
+                form = BodyForm(lambda _: given, form.failure_status)
+                visit.files = upload.files
+                try:
+                    work = self._workers.start(self._answer, visit, database, b"", form)
+                except BaseException:
+                    upload.close()
+                    raise
+                # Not before the work has ended, also when it is given up.
+                work.add_done_callback(lambda _: upload.close())
+                visit.watch(work, receive)
+                answer = await asyncio.wrap_future(work)
+            await _send_answer(answer, visit, send)
+        finally:
+            visit.leave()
+
+    def _answer_at_once(
         self, visit: "_Visit", database: ControlDatabase, body: bytes, form: BodyForm
+    ) -> Answer | None:
+        """Return the answer if its shape is known to be a prompt one, else None; on the loop."""
+        if len(body) > TEXT_CHARACTERS_MAX or header(visit.scope, b"content-encoding"):
+            return None
+        language, text = form.read(body)
+        visit.shape = self._shapes.of(database.deployment_id, language.value, shape_of(text))
+        if not visit.shape.is_prompt:
+            return None
+        began_s = SYSTEM_CLOCK.monotonic_s()
+        try:
+            return self._answer(visit, database, body, form, may_wait=False)
+        except WouldWait as wait:
+            visit.statement = None
+            if wait.is_lasting:
+                visit.shape.refuse()
+            else:
+                visit.shape.note(SYSTEM_CLOCK.monotonic_s() - began_s)
+            return None
+
+    def _answer(
+        self,
+        visit: "_Visit",
+        database: ControlDatabase,
+        body: bytes,
+        form: BodyForm,
+        *,
+        may_wait: bool = True,
     ) -> Answer:
-        """Return the answer to one request; on a worker thread."""
+        """Return the answer to one request; on a worker thread unless it may not wait."""
         visit.check()
         encoding = text_header(visit.scope, b"content-encoding")
         language, text = form.read(decompress(body, encoding, self._body_bytes_max))
         asked = asked_format(text_header(visit.scope, b"accept"))
+        work_s = SYSTEM_CLOCK.thread_cpu_s if may_wait else SYSTEM_CLOCK.monotonic_s
+        began_s = work_s()
         try:
             with self._queries.statement(database, language.value, text) as statement:
                 visit.begin(statement)
-                answer = _run(language, text, database, statement, asked)
+                if not may_wait:
+                    statement.budget.prompt_until_s = began_s + GIVE_UP_S
+                answer = _run(language, text, database, visit, asked)
+                if visit.shape is not None:
+                    visit.shape.note(work_s() - began_s)
                 if answer.body.size_bytes is not None:
                     # Before it is sent: whoever has read it finds it among those that ended.
                     statement.end(
@@ -163,6 +236,8 @@ class _Visit:
         self.scope = scope
         self.caller = caller
         self.statement: RunningStatement | None = None
+        self.files: Mapping[str, IO[bytes]] = {}
+        self.shape: Shape | None = None
         self._has_left = False
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -252,13 +327,15 @@ def _run(
     language: Language,
     text: str,
     database: ControlDatabase,
-    statement: RunningStatement,
+    visit: _Visit,
     form: Format,
 ) -> Answer:
+    statement = visit.statement
+    assert statement is not None, "begun before it runs"
     budget = statement.budget
     if language is Language.PQL:
         return Answer(200, Format.JSON, whole(run_pql(text, database, budget)))
-    answer = run_sql(text, database, budget)
+    answer = run_sql(text, database, budget, uploads=visit.files)
     body = form_body(answer, form, statement.elapsed_us, bytes_max=budget.answer_bytes_max)
     return Answer(200, form, body, rows_returned=answer.table.num_rows)
 

@@ -8,8 +8,9 @@ from litestar import delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
 from bitbrook.api.paths import AnyRequest, Words, base_url, versioned, words_of
+from bitbrook.api.permissions import needs
 from bitbrook.api.workers import on_thread
-from bitbrook.auth.policy import Caller
+from bitbrook.auth.policy import Caller, Right
 from bitbrook.control import sources as control
 from bitbrook.control.lifecycle import Status
 from bitbrook.control.rates import RateLimits, RateLimitsChange
@@ -88,7 +89,7 @@ class MinuteList(msgspec.Struct):
     metrics: list[Minute]
 
 
-@post(versioned("/sinks"), tags=TAGS)
+@post(versioned("/sinks"), opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def create_source(request: AnyRequest, data: NewSource, caller: Caller, service: Service) -> Source:
     """Create a source; the table gains the schema's fields."""
@@ -108,21 +109,21 @@ def create_source(request: AnyRequest, data: NewSource, caller: Caller, service:
     return _shown(created, request, service)
 
 
-@get(versioned("/sinks"), tags=TAGS)
+@get(versioned("/sinks"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def list_sources(request: AnyRequest, caller: Caller, service: Service) -> SourceList:
     """List the organisation's sources."""
     return SourceList([_shown(each, request, service) for each in service.sources.list(caller)])
 
 
-@get(versioned("/sinks/{source_id:str}"), tags=TAGS)
+@get(versioned("/sinks/{source_id:str}"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def get_source(request: AnyRequest, source_id: str, caller: Caller, service: Service) -> Source:
     """Show one source."""
     return _shown(service.sources.get(caller, source_id), request, service)
 
 
-@patch(versioned("/sinks/{source_id:str}"), tags=TAGS)
+@patch(versioned("/sinks/{source_id:str}"), opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def change_source(
     request: AnyRequest, source_id: str, data: ChangedSource, caller: Caller, service: Service
@@ -136,7 +137,12 @@ def change_source(
     return _shown(service.sources.change(caller, source_id, change), request, service)
 
 
-@post(versioned("/sinks/{source_id:str}/pause"), status_code=200, tags=TAGS)
+@post(
+    versioned("/sinks/{source_id:str}/pause"),
+    status_code=200,
+    opt=needs(Right.MANAGE),
+    tags=TAGS,
+)
 @on_thread
 def pause_source(request: AnyRequest, source_id: str, caller: Caller, service: Service) -> Source:
     """Take no more records until the source is resumed."""
@@ -144,7 +150,12 @@ def pause_source(request: AnyRequest, source_id: str, caller: Caller, service: S
     return _shown(service.sources.change(caller, source_id, change), request, service)
 
 
-@post(versioned("/sinks/{source_id:str}/resume"), status_code=200, tags=TAGS)
+@post(
+    versioned("/sinks/{source_id:str}/resume"),
+    status_code=200,
+    opt=needs(Right.MANAGE),
+    tags=TAGS,
+)
 @on_thread
 def resume_source(request: AnyRequest, source_id: str, caller: Caller, service: Service) -> Source:
     """Take records again."""
@@ -152,21 +163,21 @@ def resume_source(request: AnyRequest, source_id: str, caller: Caller, service: 
     return _shown(service.sources.change(caller, source_id, change), request, service)
 
 
-@delete(versioned("/sinks/{source_id:str}"), status_code=202, tags=TAGS)
+@delete(versioned("/sinks/{source_id:str}"), status_code=202, opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def delete_source(request: AnyRequest, source_id: str, caller: Caller, service: Service) -> Source:
     """Delete a source; what it stored stays in the table."""
     return _shown(service.sources.delete(caller, source_id), request, service)
 
 
-@get(versioned("/sinks/{source_id:str}/errors"), tags=TAGS)
+@get(versioned("/sinks/{source_id:str}/errors"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def list_errors(source_id: str, caller: Caller, service: Service) -> ErrorList:
     """List the last records that the source could not take."""
     return ErrorList(list(service.sources.errors(caller, source_id)))
 
 
-@get(versioned("/sinks/{source_id:str}/metrics"), tags=TAGS)
+@get(versioned("/sinks/{source_id:str}/metrics"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def list_minutes(source_id: str, caller: Caller, service: Service) -> MinuteList:
     """Show what the source took, minute by minute."""

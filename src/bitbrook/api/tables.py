@@ -8,8 +8,9 @@ from msgspec import UNSET, UnsetType
 
 from bitbrook.api.field_options import FieldOptions, read_field, show_field
 from bitbrook.api.paths import versioned
+from bitbrook.api.permissions import needs
 from bitbrook.api.workers import on_thread
-from bitbrook.auth.policy import Caller
+from bitbrook.auth.policy import Caller, Right
 from bitbrook.control import tables as control
 from bitbrook.control.service import Service
 
@@ -67,7 +68,7 @@ class TableList(msgspec.Struct):
     tables: list[Table]
 
 
-@post(versioned("/tables/{deployment_id:str}"), tags=TAGS)
+@post(versioned("/tables/{deployment_id:str}"), opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def create_table(deployment_id: str, data: NewTable, caller: Caller, service: Service) -> Table:
     """Create a table."""
@@ -82,21 +83,26 @@ def create_table(deployment_id: str, data: NewTable, caller: Caller, service: Se
     return _shown(created)
 
 
-@get(versioned("/tables/{deployment_id:str}"), tags=TAGS)
+@get(versioned("/tables/{deployment_id:str}"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def list_tables(deployment_id: str, caller: Caller, service: Service) -> TableList:
     """List a deployment's tables."""
     return TableList([_shown(each) for each in service.tables.list(caller, deployment_id)])
 
 
-@get(versioned("/tables/{deployment_id:str}/{table:str}"), tags=TAGS)
+@get(versioned("/tables/{deployment_id:str}/{table:str}"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def get_table(deployment_id: str, table: str, caller: Caller, service: Service) -> Table:
     """Show one table with its fields."""
     return _shown(service.tables.get(caller, deployment_id, table))
 
 
-@delete(versioned("/tables/{deployment_id:str}/{table:str}"), status_code=202, tags=TAGS)
+@delete(
+    versioned("/tables/{deployment_id:str}/{table:str}"),
+    status_code=202,
+    opt=needs(Right.MANAGE),
+    tags=TAGS,
+)
 @on_thread
 def delete_table(deployment_id: str, table: str, caller: Caller, service: Service) -> Table:
     """Delete a table that no source feeds; soon it is gone."""
@@ -106,7 +112,7 @@ def delete_table(deployment_id: str, table: str, caller: Caller, service: Servic
 _FIELD_PATHS = versioned("/tables/{deployment_id:str}/{table:str}/fields/{field:str}")
 
 
-@post(_FIELD_PATHS, tags=TAGS)
+@post(_FIELD_PATHS, opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def add_field(
     deployment_id: str, table: str, field: str, *, data: NewField, caller: Caller, service: Service
@@ -116,7 +122,7 @@ def add_field(
     return _shown(service.tables.add_field(caller, deployment_id, table, added))
 
 
-@delete(_FIELD_PATHS, status_code=202, tags=TAGS)
+@delete(_FIELD_PATHS, status_code=202, opt=needs(Right.MANAGE), tags=TAGS)
 @on_thread
 def drop_field(
     deployment_id: str, table: str, field: str, caller: Caller, service: Service

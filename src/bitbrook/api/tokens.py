@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from litestar import Response, get, post
 
-from bitbrook.api.guard import OPEN
 from bitbrook.api.paths import versioned
+from bitbrook.api.permissions import OPEN
 from bitbrook.api.workers import on_thread
 from bitbrook.control.identity import Tokens
 from bitbrook.control.service import Service
@@ -74,8 +74,7 @@ def sign_in(data: SignIn, service: Service) -> Response[SignedIn | dict[str, str
         return Response(
             {"__type": "InvalidParameterException", "message": refusal.message}, status_code=400
         )
-    result = IssuedTokens(tokens.access, tokens.expires_in_s, tokens.id, tokens.refresh)
-    return Response(SignedIn(result), headers={"cache-control": "no-store"})
+    return signed_in(tokens)
 
 
 @get("/.well-known/jwks.json", tags=TAGS, opt=OPEN)
@@ -90,6 +89,12 @@ def list_keys(service: Service) -> dict[str, Any]:
 def sign_out(data: RefreshToken, service: Service) -> None:
     """End a session, its tokens included."""
     service.identity.sign_out(data.refresh_token)
+
+
+def signed_in(tokens: Tokens) -> Response[Any]:
+    """Return the answer to a sign-in."""
+    result = IssuedTokens(tokens.access, tokens.expires_in_s, tokens.id, tokens.refresh)
+    return Response(SignedIn(result), headers={"cache-control": "no-store"})
 
 
 def _tokens(data: SignIn, service: Service) -> Tokens:

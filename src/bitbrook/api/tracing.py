@@ -1,19 +1,24 @@
-"""The outermost layer: every request gets an id, an answer whatever happens, and is counted."""
+"""The outermost layer: every request gets an id, an answer whatever happens, and is counted.
+
+What else is done at the edge, `Edge` does: the note for the audit log, headers of answers.
+"""
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from bitbrook.api.bodies import header
 from bitbrook.api.problems import JSON, problem_of
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.errors import Overloaded
+from bitbrook.telemetry.acts import Act, acting
 from bitbrook.telemetry.metrics import count_request
 from bitbrook.telemetry.requests import request_id_from, serving
+from bitbrook.telemetry.spans import is_tracing, record_request
 
 UNMATCHED = "unmatched"
 PIECE_BYTES = 1 << 20
@@ -23,11 +28,28 @@ _log = structlog.get_logger("bitbrook.api")
 _standard_log = logging.getLogger("bitbrook.api")
 
 
+class AnyEdge(Protocol):
+    """What is done at the edge; `bitbrook.api.edge` does it."""
+
+    def begin(self, scope: HTTPScope, request_id: str) -> Act:
+        """Return the note of a request that comes in."""
+
+    def end(self, act: Act, status: int) -> None:
+        """Hand the note of a request on, whose answer is out."""
+
+    def preflight(self, scope: HTTPScope) -> list[Message] | None:
+        """Return the answer to a browser that asks whether a page may call, if it is that."""
+
+    def headers(self, headers: list[tuple[bytes, bytes]], scope: Scope) -> Any:
+        """Return what an answer with these headers gets on top."""
+
+
 class Traced:
     """An application whose answers carry an `X-Request-Id`, also when it fails."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, edge: AnyEdge) -> None:
         self._app = app
+        self._edge = edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -37,6 +59,7 @@ class Traced:
         offered = header(scope, b"x-request-id")
         request_id = request_id_from(None if offered is None else offered.decode("latin-1"))
         state_of(scope)["request_id"] = request_id
+        id_header = (b"x-request-id", request_id.encode())
         started_s = SYSTEM_CLOCK.monotonic_s()
         status = 0
 
@@ -44,16 +67,18 @@ class Traced:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
+                headers = list(message.get("headers", ()))
+                message["headers"] = [*headers, id_header, *self._edge.headers(headers, scope)]
             await send(message)
 
-        with serving(request_id):
+        act = self._edge.begin(scope, request_id)
+        with serving(request_id), acting(act):
             # The last place that can still answer, so it answers whatever it is.
             try:
-                await self._app(scope, receive, send_with_id)
+                for message in self._edge.preflight(scope) or ():
+                    await send_with_id(message)
+                if status == 0:
+                    await self._app(scope, receive, send_with_id)
             except (Exception, asyncio.CancelledError) as error:
                 # Only a server that has drained long enough cancels a request.
                 is_given_up = isinstance(error, asyncio.CancelledError)
@@ -70,6 +95,22 @@ class Traced:
             if _is_debugging():
                 _log.debug("answered", method=scope["method"], route=route, status=status)
             count_request(route, status, duration_s)
+            if is_tracing():
+                _trace(scope, route, status, duration_s, request_id)
+        self._edge.end(act, state_of(scope).get("outcome", status))
+
+
+def _trace(scope: HTTPScope, route: str, status: int, duration_s: float, request_id: str) -> None:
+    parent = header(scope, b"traceparent")
+    record_request(
+        scope["method"],
+        route,
+        status,
+        ended_s=SYSTEM_CLOCK.now_s(),
+        duration_s=duration_s,
+        request_id=request_id,
+        parent=None if parent is None else parent.decode("latin-1"),
+    )
 
 
 def _is_debugging() -> bool:

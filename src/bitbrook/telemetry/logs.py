@@ -11,6 +11,8 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from bitbrook.telemetry.requests import add_request_id
+
 SECRET_NAMES = frozenset(
     {"password", "admin_password", "token", "access", "refresh", "api_key", "key", "authorization"}
 )
@@ -80,7 +82,7 @@ def _chain() -> list[Any]:
 def _facts() -> list[Any]:
     """Return what adds to every event: the request, who says it, how severe it is, and when."""
     return [
-        structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),

@@ -4,6 +4,7 @@ Labels take few values (never an id), so that the number of series stays bounded
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram
@@ -37,20 +38,29 @@ _STATEMENTS = Counter(
 )
 _STATEMENT_S = Histogram(
     "bitbrook_statement_seconds",
-    "Time that statements ran",
-    ["language"],
+    "Time that statements ran, by their first call or word",
+    ["language", "kind"],
     buckets=_LATENCIES_S,
     registry=REGISTRY,
 )
+_SLOW_STATEMENTS = Counter(
+    "bitbrook_slow_statements",
+    "Statements that took longer than slow_statement_s",
+    ["language"],
+    registry=REGISTRY,
+)
 _SIGN_INS = Counter("bitbrook_sign_ins", "Sign-ins", ["outcome"], registry=REGISTRY)
+_AUDIT_LOSSES = Counter(
+    "bitbrook_audit_losses", "Audit entries that could not be written", registry=REGISTRY
+)
 _TABLES = Gauge("bitbrook_tables", "Tables that are open", registry=REGISTRY)
 _SOURCES = Gauge("bitbrook_sources", "Sources that are running", registry=REGISTRY)
 
 
 def count_request(route: str, status: int, duration_s: float) -> None:
     """Count an answered HTTP request. `route`: the pattern, not the path that was asked for."""
-    _REQUESTS.labels(route, str(status)).inc()
-    _REQUEST_S.labels(route).observe(duration_s)
+    _requests_of(route, status).inc()
+    _request_s_of(route).observe(duration_s)
 
 
 def count_records(stored: int, refused: Mapping[str, int]) -> None:
@@ -65,15 +75,45 @@ def count_ingest_bytes(size_bytes: int) -> None:
     _INGEST_BYTES.inc(size_bytes)
 
 
-def count_statement(language: str, outcome: str, duration_s: float) -> None:
+def count_statement(
+    language: str, outcome: str, duration_s: float, *, kind: str, is_slow: bool = False
+) -> None:
     """Count a statement. `language`: pql or sql. `outcome`: success, or an error's code."""
-    _STATEMENTS.labels(language, outcome).inc()
-    _STATEMENT_S.labels(language).observe(duration_s)
+    _statements_of(language, outcome).inc()
+    _statement_s_of(language, kind).observe(duration_s)
+    if is_slow:
+        _SLOW_STATEMENTS.labels(language).inc()
+
+
+# To look a series up by its labels takes longer than to count; both are done for every request.
+@cache
+def _requests_of(route: str, status: int) -> Counter:
+    return _REQUESTS.labels(route, str(status))
+
+
+@cache
+def _request_s_of(route: str) -> Histogram:
+    return _REQUEST_S.labels(route)
+
+
+@cache
+def _statements_of(language: str, outcome: str) -> Counter:
+    return _STATEMENTS.labels(language, outcome)
+
+
+@cache
+def _statement_s_of(language: str, kind: str) -> Histogram:
+    return _STATEMENT_S.labels(language, kind)
 
 
 def count_sign_in(*, is_good: bool) -> None:
     """Count a sign-in."""
     _SIGN_INS.labels("success" if is_good else "refused").inc()
+
+
+def count_audit_losses(count: int) -> None:
+    """Count audit entries that could not be written."""
+    _AUDIT_LOSSES.inc(count)
 
 
 def show_open(tables: int, sources: int) -> None:

@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from bitbrook.api import bodies
 from bitbrook.api.bodies import BodyMemory, decode_text
-from bitbrook.errors import BitbrookError, Cancelled, InvalidBody, LimitExceeded, Overloaded
+from bitbrook.errors import (
+    BitbrookError,
+    Cancelled,
+    InvalidBody,
+    LimitExceeded,
+    Overloaded,
+    TooSlow,
+)
 
 
 def read(
@@ -78,9 +84,8 @@ def test_text_is_utf8() -> None:
         decode_text(b"a\xff")
 
 
-def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SILENCE_S_MAX", 0.01)
-    memory = BodyMemory(100)
+def test_a_body_that_stops_coming_is_given_up() -> None:
+    memory = BodyMemory(100, silence_s_max=0.01)
     pieces: list[Any] = [{"type": "http.request", "body": b"abc", "more_body": True}]
 
     async def receive() -> Any:
@@ -92,6 +97,6 @@ def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         with memory.holding() as held:
             await held.read({"headers": []}, receive, bytes_max=10)  # type: ignore[typeddict-item]
 
-    with pytest.raises(InvalidBody, match=r"0\.01 s"):
+    with pytest.raises(TooSlow, match=r"3 bytes .* 0\.01 s"):
         asyncio.run(run())
     assert memory.held_bytes == 0

@@ -28,6 +28,14 @@ from bitbrook.schema.field_types import FieldSchema, FieldType, TimeUnit
             FieldOptions("timestamp", timeUnit="ms", epoch="1970-01-02T00:00:00Z"),
             FieldSchema("f", FieldType.TIMESTAMP, unit=TimeUnit.MILLISECOND, epoch=86_400_000),
         ),
+        (
+            FieldOptions("mutex", keys=True, maxLength=20),
+            FieldSchema("f", FieldType.MUTEX, is_keyed=True, length_max=20),
+        ),
+        (
+            FieldOptions("Vector", dimensions=768),
+            FieldSchema("f", FieldType.VECTOR, dimensions=768),
+        ),
     ],
 )
 def test_reading(options: FieldOptions, field: FieldSchema) -> None:
@@ -42,6 +50,8 @@ def test_what_is_shown_reads_back() -> None:
         FieldSchema("f", FieldType.INT, min=0, max=7),
         FieldSchema("f", FieldType.MUTEX, is_keyed=True),
         FieldSchema("f", FieldType.BOOL),
+        FieldSchema("f", FieldType.MUTEX, is_keyed=True, length_max=7),
+        FieldSchema("f", FieldType.VECTOR, dimensions=1),
     ):
         assert read_field("f", show_field(field)) == field
 
@@ -55,6 +65,15 @@ def test_what_is_shown_reads_back() -> None:
         (FieldOptions("decimal", scale=1, max="1.25"), "1.25"),
         (FieldOptions("decimal", scale=2, max="1e30"), "1e30"),
         (FieldOptions("decimal", scale=2, max="NaN"), "NaN"),
+        (FieldOptions("vector"), "dimensions are missing"),
+        (FieldOptions("vector", dimensions=0), "dimensions 0 cannot be; give 1 to 4,096"),
+        (FieldOptions("vector", dimensions=4097), "4097"),
+        (FieldOptions("vector", dimensions=3, scale=2), "scale do not go with type vector"),
+        (FieldOptions("vector", keys=True, dimensions=3), "keys"),
+        (FieldOptions("int", dimensions=3), "dimensions goes with type vector alone"),
+        (FieldOptions("set", keys=True, maxLength=3), "maxLength goes with type mutex with keys"),
+        (FieldOptions("mutex", maxLength=3), "maxLength"),
+        (FieldOptions("mutex", keys=True, maxLength=0), "maxLength 0 cannot be"),
     ],
 )
 def test_refusals(options: FieldOptions, word: str) -> None:

@@ -1,0 +1,96 @@
+"""What is not counted but is: figures that are asked for when somebody looks.
+
+Those that name a deployment, a table or a source are for the server's operator alone: whoever may
+see one organisation's must not learn what another has. They are kept in a registry of their own.
+Knows nothing of what the figures are about.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from bitbrook.telemetry.metrics import REGISTRY
+
+NAMED_REGISTRY = CollectorRegistry()
+
+
+class Figure(NamedTuple):
+    """A figure as it may be asked for. `labels`: what names it, empty for the server's own."""
+
+    name: str
+    description: str
+    labels: tuple[str, ...] = ()
+
+
+FIGURES = (
+    Figure("bitbrook_write_queue_batches", "Batches that wait to be durable and visible"),
+    Figure("bitbrook_write_queue_bytes", "Bytes of these batches"),
+    Figure("bitbrook_write_queue_bytes_max", "Bytes that may wait; more are refused"),
+    Figure("bitbrook_statements_running", "Statements that run or wait for a thread"),
+    Figure("bitbrook_thawed_bytes", "Bytes of rows that were read from blocks and are kept"),
+    Figure("bitbrook_thawed_bytes_max", "Bytes that may be kept of these"),
+    Figure("bitbrook_tables_refusing", "Tables that refuse everything; the log says why"),
+    Figure("bitbrook_deployment_memory_bytes", "Bytes that its tables hold", ("deployment",)),
+    Figure("bitbrook_deployment_memory_bytes_max", "Bytes of its shape", ("deployment",)),
+    Figure("bitbrook_table_records", "Records", ("deployment", "table")),
+    Figure("bitbrook_table_memory_bytes", "Bytes that it holds", ("deployment", "table")),
+    Figure("bitbrook_table_stored_bytes", "Bytes of its snapshots", ("deployment", "table")),
+    Figure(
+        "bitbrook_table_log_bytes", "Bytes logged since its checkpoint", ("deployment", "table")
+    ),
+    Figure("bitbrook_source_records", "Records that it stored", ("deployment", "source")),
+    Figure("bitbrook_source_requests", "Requests that it took", ("deployment", "source")),
+    Figure("bitbrook_source_errors", "Records that it refused", ("deployment", "source")),
+    Figure("bitbrook_source_bytes", "Bytes of its bodies", ("deployment", "source")),
+)
+COUNTS = frozenset(figure.name for figure in FIGURES if "source" in figure.labels)
+"""Those that only go up while the server runs."""
+
+_FIGURES = {figure.name: figure for figure in FIGURES}
+
+
+class Value(NamedTuple):
+    """A figure's value. `labels` in the order of the figure's."""
+
+    name: str
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+class Watch(Collector):
+    """Whoever knows some figures; asked for all of them whenever somebody looks, until `close`."""
+
+    def __init__(self, values: Callable[[], Iterable[Value]], *, is_named: bool) -> None:
+        self._values = values
+        self._registry = NAMED_REGISTRY if is_named else REGISTRY
+        self._registry.register(self)
+
+    def close(self) -> None:
+        """Be asked no more."""
+        self._registry.unregister(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Tell of no figures beforehand: asking takes what is not there yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every figure as it is now."""
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for name, value, labels in self._values():
+            figure = _FIGURES[name]
+            family = families.get(name)
+            if family is None:
+                kind = CounterMetricFamily if name in COUNTS else GaugeMetricFamily
+                family = kind(name, figure.description, labels=figure.labels)
+                families[name] = family
+            family.add_metric(labels, value)
+        yield from families.values()
+
+
+def render_named() -> bytes:
+    """Return the figures that name something, in Prometheus' text format."""
+    return generate_latest(NAMED_REGISTRY)

@@ -1,0 +1,242 @@
+"""An engineer who is woken at night finds what they expect: metrics, a view, logs and traces.
+
+One real server is streamed into, asked, refused and checkpointed; then everything that shall be
+counted must have been, every metric that the dashboard asks for must exist, `bitbrook top` must
+show it, every line of the log must be JSON with the request's id, and spans must arrive.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api_client import ask_pql, ask_sql, create_deployment, create_source, create_table, stream
+from command import run
+from server_process import ServerProcess
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "a token for metrics"
+WAIT_S = 60.0
+
+
+class Collector(HTTPServer):
+    """What an OTLP collector is to the server: it takes what is posted. `bodies`: all of it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        bodies = self.bodies
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                bodies.append(self.rfile.read(int(self.headers["content-length"])))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Observed:
+    """A server that something was done to, and what it is called."""
+
+    def __init__(self, server: ServerProcess, api: httpx.Client, collector: Collector) -> None:
+        self.server = server
+        self.api = api
+        self.collector = collector
+        deployment_id = create_deployment(api)
+        self.deployment = api.get(f"/v1/deployments/{deployment_id}").json()["name"]
+        self.table = create_table(api, deployment_id)
+        source_id = create_source(api, deployment_id, self.table)
+        self.source = api.get(f"/v1/sinks/{source_id}").json()["name"]
+        stream(api, source_id, [{"id": 1, "amount": "1.25"}, {"id": 2, "amount": "much"}])
+        ask_pql(api, deployment_id, f"[{self.table}]Count(All())")
+        ask_sql(api, deployment_id, f"SELECT COUNT(*) FROM {self.table}")
+        refused = api.post(
+            f"/v1/deployments/{deployment_id}/query",
+            json={"language": "pql", "statement": f"[{self.table}]Nonsense("},
+            headers={"x-request-id": "the-refused-one"},
+        )
+        assert refused.status_code == 400
+        deadline = time.monotonic() + WAIT_S
+        while not self.metrics()["bitbrook_checkpoints_total"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    def metrics(self) -> "Metrics":
+        with self.server.client() as client:
+            answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status_code == 200, answer.text
+        return Metrics(answer.text)
+
+
+class Metrics:
+    """The samples of a scrape."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.samples = [
+            sample for family in text_string_to_metric_families(text) for sample in family.samples
+        ]
+        self.names = {sample.name for sample in self.samples}
+
+    def __getitem__(self, name: str) -> float:
+        return sum(sample.value for sample in self.samples if sample.name == name)
+
+    def at(self, name: str, **labels: str) -> float:
+        return sum(
+            sample.value
+            for sample in self.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    directory = tmp_path_factory.mktemp("observed")
+    collector = Collector()
+    flags = (
+        *("--metrics-token", TOKEN, "--slow-statement-s", "0.000001", "--log-format", "json"),
+        *("--checkpoint-age-s", "0.3", "--log-level", "debug"),
+        *("--trace-url", f"http://127.0.0.1:{collector.server_port}/v1/traces"),
+    )
+    with ServerProcess(directory / "data", *flags) as server, server.client(server.token()) as api:
+        yield Observed(server, api, collector)
+        assert server.stop() == 0
+    collector.shutdown()
+    collector.server_close()
+
+
+def test_everything_is_counted(observed: Observed) -> None:
+    metrics = observed.metrics()
+    table = {"deployment": observed.deployment, "table": observed.table}
+    source = {"deployment": observed.deployment, "source": observed.source}
+    ingest = "/sinks/{source_id}"
+    assert metrics.at("bitbrook_requests_total", route=ingest, status="200") == 1
+    assert metrics.at("bitbrook_request_seconds_count", route=ingest) == 1
+    assert metrics["bitbrook_records_total"] == 1
+    assert metrics["bitbrook_record_errors_total"] == 1
+    assert metrics["bitbrook_ingest_bytes_total"] > 50
+    assert metrics["bitbrook_log_append_seconds_count"] == 1
+    assert metrics["bitbrook_log_batches_total"] == 1
+    assert metrics["bitbrook_log_bytes_total"] > 100
+    assert metrics["bitbrook_apply_seconds_count"] == 1
+    assert metrics.at("bitbrook_checkpoints_total", outcome="success") >= 1
+    assert metrics["bitbrook_checkpoint_seconds_count"] >= 1
+    assert metrics.at("bitbrook_statement_seconds_count", language="pql", kind="count") == 1
+    assert metrics.at("bitbrook_statement_seconds_count", language="sql", kind="select") == 1
+    assert metrics.at("bitbrook_slow_statements_total", language="sql") == 1
+    assert metrics["bitbrook_write_queue_bytes_max"] > 0
+    assert metrics["bitbrook_thawed_bytes_max"] > 0
+    assert metrics.at("bitbrook_table_records", **table) == 1
+    assert metrics.at("bitbrook_table_memory_bytes", **table) > 0
+    assert metrics.at("bitbrook_table_stored_bytes", **table) > 0
+    assert metrics.at("bitbrook_deployment_memory_bytes", deployment=observed.deployment) > 0
+    assert metrics.at("bitbrook_source_records_total", **source) == 1
+    assert metrics.at("bitbrook_source_errors_total", **source) == 1
+    assert metrics.at("bitbrook_source_bytes_total", **source) > 50
+    assert metrics["process_open_fds"] > 0
+
+
+def test_names_are_the_operators_alone(observed: Observed, api: httpx.Client) -> None:
+    """Without the token nothing is shown; a server that has none shows no names at all."""
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        with observed.server.client() as client:
+            refused = client.get("/metrics", headers=headers)
+        assert refused.status_code == 401
+        assert "metrics_token" in refused.json()["message"]
+    create_table(api, create_deployment(api))
+    text = api.get("/metrics").text
+    assert "bitbrook_requests_total" in text
+    assert "bitbrook_table_records" not in text
+    assert "deployment=" not in text
+
+
+def test_the_dashboard_asks_for_what_there_is(observed: Observed) -> None:
+    dashboard = json.loads((ROOT / "packaging" / "grafana" / "bitbrook.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = {
+        name
+        for expression in expressions
+        for name in re.findall(r"\b(?:bitbrook|process)_\w+", expression)
+    }
+    there = observed.metrics().names
+    # Nothing was refused by this log, so that its counter has no labels yet.
+    text = (
+        observed.server.client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    )
+    declared = set(re.findall(r"# TYPE (\w+) counter", text))
+    missing = {name for name in asked if name not in there and name not in declared}
+    assert not missing, missing
+    ours = {re.sub(r"_(bucket|sum|count|created)$", "", name) for name in there}
+    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
+    unseen = (
+        {n for n in ours if n.startswith("bitbrook_")} - shown - {"bitbrook_source_requests_total"}
+    )
+    assert not unseen, unseen
+
+
+def test_top_shows_it(observed: Observed) -> None:
+    said = run(
+        *("top", "--once", "--every", "0.3", "--url", observed.server.url),
+        BITBROOK_METRICS_TOKEN=TOKEN,
+    )
+    for part in (
+        "requests/s",
+        "write queue",
+        "/metrics",
+        f"{observed.deployment}/{observed.table}",
+    ):
+        assert part in said, said
+    assert f"{observed.deployment}/{observed.source}" in said
+    refused = run("top", "--once", "--url", observed.server.url, status=1)
+    assert "BITBROOK_METRICS_TOKEN" in refused
+    assert "does not answer" in run("top", "--once", "--url", "http://127.0.0.1:9", status=1)
+
+
+def test_every_line_of_the_log_is_json_with_the_request(observed: Observed) -> None:
+    lines = [json.loads(line) for line in observed.server.errors().splitlines()]
+    assert lines
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in lines)
+    slow = [line for line in lines if line["event"] == "slow statement"]
+    assert {line["kind"] for line in slow} >= {"count", "select"}
+    assert all(line["request_id"] and line["duration_ms"] >= 0 for line in slow)
+    assert "Nonsense" not in observed.server.errors(), "statements may hold data"
+    answered = [line for line in lines if line.get("request_id") == "the-refused-one"]
+    assert answered
+
+
+def test_spans_arrive(observed: Observed) -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    parent = f"00-{trace_id}-b7ad6b7169203331-01"
+    assert observed.api.get("/v1/deployments", headers={"traceparent": parent}).status_code == 200
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        spans = {}
+        for body in list(observed.collector.bodies):
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for scope in resource.scope_spans:
+                    spans.update({span.trace_id.hex(): span for span in scope.spans})
+        if trace_id in spans:
+            break
+        assert time.monotonic() < deadline, sorted(spans)
+        time.sleep(0.2)
+    span = spans[trace_id]
+    attributes = {each.key: each.value for each in span.attributes}
+    assert span.name == "GET /v1/deployments"
+    assert span.parent_span_id.hex() == "b7ad6b7169203331"
+    assert attributes["http.response.status_code"].int_value == 200
+    assert span.end_time_unix_nano > span.start_time_unix_nano
