@@ -24,18 +24,23 @@ _NO_CREDENTIALS = (
 
 
 class CallFailed(Exception):
-    """A call that the server refused or did not answer. `status`: 0 if there was no answer."""
+    """A call that the server refused or did not answer. `status`: 0 if there was no answer.
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    `retry_after_s`: when to come again, 0 if the server does not say.
+    """
+
+    def __init__(self, message: str, status: int = 0, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class Calls:
-    """Makes calls of one server."""
+    """Makes calls of one server. `tries_max`: of a call that asks for patience."""
 
     def __init__(self, client: httpx.Client, environ: Mapping[str, str]) -> None:
+        self.tries_max = TRIES_MAX
         self._client = client
         self._environ = environ
 
@@ -76,18 +81,18 @@ class Calls:
         return outcome
 
     def _sent(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
-        for tried in range(1, TRIES_MAX + 1):
+        for tried in range(1, self.tries_max + 1):
             wait_s = min(2.0**tried / 4, WAIT_S_MAX)
             try:
                 answer = self._client.request(method, path, **options)
             except httpx.TransportError as error:
                 # Only what cannot be done twice is not tried again.
                 may_repeat = method == "GET" or "headers" in options
-                if tried == TRIES_MAX or not may_repeat:
+                if tried == self.tries_max or not may_repeat:
                     url = self._client.base_url
                     raise CallFailed(f"the server at {url} does not answer: {error}") from None
             else:
-                if answer.status_code not in _PATIENCE or tried == TRIES_MAX:
+                if answer.status_code not in _PATIENCE or tried == self.tries_max:
                     return answer
                 asked = answer.headers.get("retry-after", "")
                 wait_s = min(float(asked), WAIT_S_MAX) if asked.isdigit() else wait_s
@@ -118,4 +123,5 @@ def _content(answer: httpx.Response) -> Any:
         message = "\n  ".join([refusal["message"], *error.get("details", [])])
     except (ValueError, AttributeError, KeyError):
         message = answer.text[:200] or "no reason given"
-    raise CallFailed(message, answer.status_code)
+    asked = answer.headers.get("retry-after", "")
+    raise CallFailed(message, answer.status_code, float(asked) if asked.isdigit() else 0.0)

@@ -1,4 +1,4 @@
-"""Where `bitbrook load` sends records: a source that exists, or one of its own for a table."""
+"""Where `load` and `kafka` send records: a source that exists, or one of its own for a table."""
 
 import contextlib
 import time
@@ -32,11 +32,16 @@ def find_target(calls: Calls, source: str) -> Target:
 
 
 def make_target(
-    calls: Calls, deployment: str, table: str, schema_of: Callable[[], dict[str, Any]]
+    calls: Calls,
+    deployment: str,
+    table: str,
+    schema_of: Callable[[], dict[str, Any]],
+    *,
+    kind: str = "load",
 ) -> Target:
     """Return the source of its own for a table; both are made, or gain fields, if need be.
 
-    `schema_of` says what the records are like.
+    `schema_of` says what the records are like; `kind` begins the name of the source.
 
     Raises:
         CallFailed: there is no such deployment, or the schema contradicts what there is.
@@ -45,7 +50,7 @@ def make_target(
     found = _one_of(calls.call("GET", "/v1/deployments")["deployments"], deployment)
     if found is None:
         raise CallFailed(f"there is no deployment {deployment!r}")
-    name = f"load {found['name']}/{table}"
+    name = f"{kind} {found['name']}/{table}"
     source = _one_of(calls.call("GET", "/v1/sinks")["sinks"], name)
     if source is None:
         schema = schema_of()

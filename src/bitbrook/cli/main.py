@@ -4,9 +4,14 @@ from importlib.metadata import version as package_version
 
 import typer
 
+from bitbrook.cli.backup import app as backup
+from bitbrook.cli.check import check
+from bitbrook.cli.kafka import kafka
+from bitbrook.cli.keys import app as keys
 from bitbrook.cli.load import load
 from bitbrook.cli.quickstart import quickstart
 from bitbrook.cli.serve import serve
+from bitbrook.cli.top import top
 
 app = typer.Typer(
     name="bitbrook",
@@ -25,6 +30,11 @@ def version() -> None:
 app.command()(serve)
 app.command()(quickstart)
 app.command()(load)
+app.command()(kafka)
+app.command()(check)
+app.command()(top)
+app.add_typer(backup)
+app.add_typer(keys)
 app.command()(version)
 
 if __name__ == "__main__":

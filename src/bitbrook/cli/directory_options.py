@@ -1,0 +1,39 @@
+"""Which data directory a verb is about: the settings of a server, a few of them as flags."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from bitbrook.errors import InvalidValue
+from bitbrook.settings import Settings, load_settings
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="BITBROOK_CONFIG", help="TOML file of the server's settings"),
+]
+CatalogueUrl = Annotated[
+    str | None, typer.Option(help="database of the catalogue, if it is not in the directory")
+]
+LogUrl = Annotated[
+    str | None, typer.Option(help="database of the log, if it is not in the directory")
+]
+
+
+def settings_for(
+    data: Path | None, config: Path | None, catalogue_url: str | None, log_url: str | None
+) -> Settings:
+    """Return the settings that these flags, the environment and the file make; else exit with 2."""
+    flags = {"data": data, "catalogue_url": catalogue_url, "log_url": log_url}
+    try:
+        return load_settings(config, os.environ, flags)
+    except InvalidValue as error:
+        fail("\n".join(error.details) or error.message, exit_code=2)
+
+
+def fail(message: str, *, exit_code: int = 1) -> NoReturn:
+    """Tell why a verb could not do its work, and exit."""
+    print(f"bitbrook: {message}", file=sys.stderr, flush=True)
+    raise typer.Exit(exit_code)
