@@ -2,7 +2,9 @@
 
 bitbrook is its own server; DuckDB and chDB stand behind the thinnest one (`thin_server`). All get
 the same records through HTTP first, then the same questions with other literals every time (counts,
-top rows, point reads) beside a stream of new records.
+top rows, group-bys, point reads) beside a stream of upserts at one rate for all; bitbrook then once
+more beside a stream at full speed. Shares of the processor are of one core: the clients take theirs
+from the server.
 """
 
 import os
@@ -16,25 +18,29 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.clients import (
     BODIES_PER_CLIENT,
     Clients,
-    Load,
     Requests,
     ingest_requests,
     query_requests,
 )
 from benchmarks.records import COUNTRIES, SPECIES
-from benchmarks.server import Server
+from benchmarks.server import Server, cpu_s
 
 HERE = Path(__file__).parent
-SCALE = int(float(os.environ.get("SCALE", "1e6")))
-SECONDS = float(os.environ.get("SECONDS", "8"))
+SCALE = int(float(os.environ.get("SCALE", "1e7")))
+SECONDS = float(os.environ.get("SECONDS", "10"))
+INGEST_RATE = float(os.environ.get("INGEST_RATE", "10000"))
 SYSTEMS = os.environ.get("SYSTEMS", "bitbrook,duckdb,chdb").split(",")
+LANGUAGES = {"bitbrook": ("pql", "sql"), "duckdb": ("sql",), "chdb": ("sql",)}
 CLIENTS = (10, 100)
+CLIENTS_PER_PROCESS = 50
 LOADING_RECORDS = 10_000
 INGEST_RECORDS = 1_000
-INGEST_CLIENT = 1_000
+INGEST_CONNECTIONS = 4
 
 
 class Target:
@@ -60,16 +66,33 @@ class Target:
 
     def load(self) -> None:
         """Send the first SCALE records, one body after the other."""
-        for client in range(max(1, SCALE // (LOADING_RECORDS * BODIES_PER_CLIENT))):
+        count = -(-SCALE // LOADING_RECORDS)
+        for client in range(-(-count // BODIES_PER_CLIENT)):
             plan = ingest_requests(self.ingest_path, client, LOADING_RECORDS)
-            Clients(self.port, self.token, [plan], rounds=BODIES_PER_CLIENT).finish()
+            rounds = min(BODIES_PER_CLIENT, count - client * BODIES_PER_CLIENT)
+            Clients(self.port, self.token, [plan], rounds=rounds).finish()
 
-    def questions(self, client: int) -> Requests:
+    def questions(self, client: int, language: str) -> Requests:
         """Return the questions of one client, in its own order."""
+        statements = _pql() if language == "pql" else _sql()
         if self.server is not None:
-            return query_requests(self.query_path, client, _pql())
-        bodies = [text.encode() for text in _sql()]
-        return Requests(self.query_path, bodies[client:] + bodies[:client])
+            ids = [(language, text.replace("WHERE id", "WHERE _id")) for text in statements]
+            return query_requests(self.query_path, client, ids)
+        order = np.random.default_rng(client).permutation(len(statements))
+        return Requests(self.query_path, [statements[i].encode() for i in order])
+
+    def stream(self, records_per_s: float) -> list[Requests]:
+        """Return streams of upserts over all records, at a rate (0: at full speed)."""
+        per_s = records_per_s / INGEST_CONNECTIONS / INGEST_RECORDS
+        step = max(1, SCALE // INGEST_RECORDS // BODIES_PER_CLIENT // INGEST_CONNECTIONS)
+        return [
+            ingest_requests(self.ingest_path, client * step, INGEST_RECORDS, per_s=per_s)
+            for client in range(INGEST_CONNECTIONS)
+        ]
+
+    def cpu_s(self) -> float:
+        """Return the seconds of processor that the server has taken."""
+        return self.server.cpu_s() if self.server is not None else cpu_s(self._process.pid)
 
     def close(self) -> None:
         """Stop the server."""
@@ -91,49 +114,69 @@ class Target:
 
 
 def main() -> None:
-    """Print a line for each system and number of clients."""
+    """Print a line for each system, language and number of clients."""
     directory = Path(tempfile.mkdtemp(prefix="concurrency-", dir=HERE))
-    print(f"{SCALE:,} records; {SECONDS:g} s each, one connection streaming beside\n")
-    print("| system | clients | queries/s | p50 ms | p99 ms | records/s beside |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print(
+        f"{SCALE:,} records; {SECONDS:g} s each; upserts beside at {INGEST_RATE:,.0f} records/s\n"
+    )
+    print(
+        "| system | clients | queries/s | p50 ms | p99 ms | records/s beside | p99 ms of those "
+        "| server CPU | clients' CPU |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    )
     try:
         for name in SYSTEMS:
             target = Target(name, directory / name)
             try:
                 target.load()
-                for clients in CLIENTS:
-                    print(_line(name, clients, *_measure(target, clients)), flush=True)
+                _measure_all(target)
             finally:
                 target.close()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _measure(target: Target, clients: int) -> tuple[Load, Load]:
-    stream = ingest_requests(target.ingest_path, INGEST_CLIENT, INGEST_RECORDS)
-    # Connections share processes: two cores start no hundred of those.
-    plans = [target.questions(client) for client in range(clients)]
-    writing = Clients(target.port, target.token, [stream], seconds=SECONDS)
-    reading = Clients(target.port, target.token, plans, seconds=SECONDS, per_process=25)
-    return reading.finish(), writing.finish()
+def _measure_all(target: Target) -> None:
+    for language in LANGUAGES[target.name]:
+        for clients in CLIENTS:
+            _measure(target, language, clients, INGEST_RATE)
+    if target.server is not None:
+        for clients in CLIENTS:
+            _measure(target, "pql", clients, 0)
 
 
-def _line(name: str, clients: int, read: Load, written: Load) -> str:
-    return (
+def _measure(target: Target, language: str, clients: int, records_per_s: float) -> None:
+    plans = [target.questions(client, language) for client in range(clients)]
+    stream = target.stream(records_per_s)
+    reading = Clients(
+        target.port, target.token, plans, seconds=SECONDS, per_process=CLIENTS_PER_PROCESS
+    )
+    writing = Clients(
+        target.port, target.token, stream, seconds=SECONDS, per_process=INGEST_CONNECTIONS
+    )
+    before_s = target.cpu_s()
+    writing.begin()
+    read, written = reading.finish(), writing.finish()
+    seconds = max(read.seconds, written.seconds)
+    name = f"{target.name}, {language}" + ("" if records_per_s else ", ingest at full speed")
+    print(
         f"| {name} | {clients} | {read.requests_per_s:,.0f} | {read.p50_ms:.2f} "
-        f"| {read.p99_ms:.2f} | {written.records_per_s:,.0f} |"
+        f"| {read.p99_ms:.2f} | {written.records_per_s:,.0f} | {written.p99_ms:.1f} "
+        f"| {(target.cpu_s() - before_s) / seconds:.0%} "
+        f"| {(read.cpu_s + written.cpu_s) / seconds:.0%} |",
+        flush=True,
     )
 
 
-def _pql() -> list[tuple[str, str]]:
+def _pql() -> list[str]:
     asked = []
     for number, country in enumerate(COUNTRIES[:100]):
         species = SPECIES[number % 3]
         rows = f"Row(country='{country}'), Row(active=true), Row(species='{species}')"
         asked += [
-            ("pql", f"[events]Count(Intersect({rows}))"),
-            ("pql", f"[events]TopK(country, k=10, filter=Row(species='{species}'))"),
-            ("pql", f"[events]Extract(ConstRow(columns=[{number * 97}]), Rows(age), Rows(amount))"),
+            f"[events]Count(Intersect({rows}))",
+            f"[events]TopK(country, k=10, filter=Row(species='{species}'))",
+            f"[events]Extract(ConstRow(columns=[{number * 97}]), Rows(age), Rows(amount))",
+            f"[events]GroupBy(Rows(species), Rows(active), filter=Row(country='{country}'))",
         ]
     return asked
 
@@ -144,10 +187,12 @@ def _sql() -> list[str]:
         species = SPECIES[number % 3]
         rows = f"country = '{country}' AND active AND species = '{species}'"
         top = "GROUP BY country ORDER BY n DESC LIMIT 10"
+        groups = f"WHERE country = '{country}' GROUP BY species, active"
         asked += [
             f"SELECT count(*) FROM events WHERE {rows}",
             f"SELECT country, count(*) AS n FROM events WHERE species = '{species}' {top}",
             f"SELECT age, amount FROM events WHERE id = {number * 97}",
+            f"SELECT species, active, count(*) AS n FROM events {groups}",
         ]
     return asked
 

@@ -32,7 +32,8 @@ def main() -> None:
 def _measure(server: Server, records: int) -> Load:
     path = f"/v1/sinks/{server.source_id}"
     plans = [ingest_requests(path, client, records) for client in range(CONNECTIONS)]
-    return Clients(server.port, server.token, plans, seconds=SECONDS).finish()
+    clients = Clients(server.port, server.token, plans, seconds=SECONDS, per_process=CONNECTIONS)
+    return clients.finish()
 
 
 def _line(records: int, load: Load) -> str:

@@ -32,16 +32,27 @@ def main() -> None:
         queries = [
             query_requests(query_path, client, statements) for client in range(QUERY_CLIENTS)
         ]
-        writing = Clients(server.port, server.token, ingest, seconds=SECONDS)
-        reading = Clients(server.port, server.token, queries, seconds=SECONDS)
+        writing = Clients(
+            server.port, server.token, ingest, seconds=SECONDS, per_process=INGEST_CLIENTS
+        )
+        reading = Clients(
+            server.port, server.token, queries, seconds=SECONDS, per_process=QUERY_CLIENTS
+        )
+        before_s = server.cpu_s()
+        writing.begin()
+        reading.begin()
         print("| clients | requests/s | records/s | p50 ms | p99 ms |")
         print("|---|---:|---:|---:|---:|")
+        used_s = 0.0
         for name, clients in (("ingest", writing), ("queries", reading)):
             load = clients.finish()
+            used_s += load.cpu_s
             print(
                 f"| {name} | {load.requests_per_s:,.0f} | {load.records_per_s:,.0f} "
                 f"| {load.p50_ms:.2f} | {load.p99_ms:.2f} |"
             )
+        server_s = server.cpu_s() - before_s
+        print(f"\nof one core: the server {server_s / SECONDS:.0%}, clients {used_s / SECONDS:.0%}")
     finally:
         server.close()
         shutil.rmtree(directory, ignore_errors=True)

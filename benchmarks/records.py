@@ -1,7 +1,8 @@
 """The records that every system is loaded with: seeded, in Parquet files of a million each.
 
-Two tables. `events` has integer ids and a field of each kind; `people` has string keys. A file
-depends on its number alone, so that a larger scale begins with the records of a smaller one.
+Three tables. `events` has integer ids and a field of each kind, `people` has string keys, `iris`
+has the six fields by which memory is measured. A file depends on its number alone, so that a larger
+scale begins with the records of a smaller one.
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ TAGS_MEAN = 5
 AMOUNT_CENTS_MAX = 1_000_000
 AGE_MAX = 10_000
 FIRST_SEEN_S = 1_700_000_000
+IRIS_MEASURES = {"sepallength": 800, "sepalwidth": 450, "petallength": 700, "petalwidth": 260}
 SEED = 20_240_924
 
 
@@ -68,11 +70,26 @@ def people(first: int, count: int, seed: int = SEED) -> pa.Table:
     )
 
 
+def iris(first: int, count: int, seed: int = SEED) -> pa.Table:
+    """Return the records of the ids [first, first + count) of `iris`."""
+    random = np.random.default_rng([seed, 3, first])
+    species = random.choice(len(SPECIES), count, p=SPECIES_SHARES)
+    columns = {"id": pa.array(np.arange(first, first + count, dtype=np.uint64))}
+    for name, most in IRIS_MEASURES.items():
+        columns[name] = _decimals(random.integers(10, most, count))
+    columns["species"] = _texts(species, SPECIES)
+    seen = FIRST_SEEN_S + random.integers(0, 31_536_000, count)
+    return pa.table({**columns, "seen": pa.array(seen, pa.timestamp("s"))})
+
+
+TABLES = {"events": events, "people": people, "iris": iris}
+
+
 def ensure_files(directory: Path, scale: int) -> dict[str, list[Path]]:
     """Return the Parquet files of each table, made if they are not there yet."""
     directory.mkdir(parents=True, exist_ok=True)
-    files: dict[str, list[Path]] = {"events": [], "people": []}
-    for name, make in (("events", events), ("people", people)):
+    files: dict[str, list[Path]] = {name: [] for name in TABLES}
+    for name, make in TABLES.items():
         for first in range(0, scale, RECORDS_PER_FILE):
             count = min(RECORDS_PER_FILE, scale - first)
             path = directory / f"{name}-{first}-{count}.parquet"

@@ -1,7 +1,9 @@
 """`make bench`: every workload on every system in one run, as ratios of medians.
 
-The systems take turns at each workload, so that a machine whose speed drifts treats them alike.
-Answers are compared: a system that answered something else ends the run.
+The systems take turns at each workload, so that a machine whose speed drifts treats them alike. In
+its turn a system is asked a few times, since whoever had the processor before has left nothing of
+its own in the caches: the first answer of a turn is told beside the median of all. Answers are
+compared: a system that answered something else ends the run.
 """
 
 import os
@@ -9,6 +11,7 @@ import platform
 import shutil
 import statistics
 import tempfile
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import msgspec
 
 from benchmarks.bandwidth import bytes_per_s
 from benchmarks.records import ensure_files
-from benchmarks.report import Measured, Report, markdown
+from benchmarks.report import Measured, Report, Sizes, markdown
 from benchmarks.systems.base import Answer
 from benchmarks.worker import Worker
 from benchmarks.workloads import COUNTRIES_ASKED, WORKLOADS, Workload, literals
@@ -25,6 +28,9 @@ from bitbrook.clock import SYSTEM_CLOCK
 HERE = Path(__file__).parent
 TURNS = int(os.environ.get("TURNS", "9"))
 WARM_UP = COUNTRIES_ASKED
+EVENTS_AND_PEOPLE = ("events", "people")
+IRIS = ("iris",)
+REST_S = 3
 SYSTEMS = os.environ.get("SYSTEMS", "bitbrook,duckdb,chdb").split(",")
 
 
@@ -46,16 +52,12 @@ def main() -> None:
 
 
 def measure(scale: int, files: dict[str, list[Path]], directory: Path) -> Report:
-    """Load every system, then ask each workload in turns."""
-    workers = []
-    for name in SYSTEMS:
-        (directory / name).mkdir()
-        worker = Worker(name, directory / name)
-        seconds = worker.load(files)
-        print(f"{name}: {scale:,} records of each table in {seconds:.0f} s", flush=True)
-        workers.append(worker)
-    memory = {worker.name: worker.memory_bytes() for worker in workers}
-    stored = {worker.name: worker.stored_bytes() for worker in workers}
+    """Measure memory with the iris table, then load every system and ask each workload in turns."""
+    iris = [load(name, IRIS, files, directory) for name in SYSTEMS]
+    for worker, _ in iris:
+        worker.close()
+    loaded = [load(name, EVENTS_AND_PEOPLE, files, directory) for name in SYSTEMS]
+    workers = [worker for worker, _ in loaded]
     measured = [measure_workload(workload, workers, scale) for workload in WORKLOADS]
     for worker in workers:
         worker.close()
@@ -64,36 +66,63 @@ def measure(scale: int, files: dict[str, list[Path]], directory: Path) -> Report
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         scale=scale,
         bandwidth_bytes_per_s=bytes_per_s(),
-        memory_bytes=memory,
-        stored_bytes=stored,
+        sizes={worker.name: sizes for worker, sizes in loaded},
+        iris_sizes={worker.name: sizes for worker, sizes in iris},
         measured=measured,
     )
+
+
+def load(
+    name: str, tables: tuple[str, ...], files: dict[str, list[Path]], directory: Path
+) -> tuple[Worker, Sizes]:
+    """Return a system with these tables, and how large they are."""
+    home = directory / f"{name}-{tables[0]}"
+    home.mkdir()
+    worker = Worker(name, home)
+    seconds = worker.load({table: files[table] for table in tables})
+    time.sleep(REST_S)
+    memory_loaded = worker.memory_bytes()
+    worker.settle()
+    print(f"{name}: {' and '.join(tables)} in {seconds:.0f} s", flush=True)
+    return worker, Sizes(memory_loaded, worker.memory_bytes(), worker.stored_bytes())
 
 
 def measure_workload(workload: Workload, workers: list[Worker], scale: int) -> Measured:
     """Ask one workload of all systems, in turns."""
     seconds: dict[str, list[float]] = {worker.name: [] for worker in workers}
+    firsts: dict[str, list[float]] = {worker.name: [] for worker in workers}
     for turn in range(WARM_UP + TURNS):
-        asked = literals(workload, turn, scale)
-        answers: dict[str, Answer] = {}
+        asked = [
+            literals(workload, workload.asks * turn + ask, scale) for ask in range(workload.asks)
+        ]
+        answers: dict[str, list[Answer]] = {}
         for worker in workers:
-            timed = worker.time(workload.name, asked)
-            if timed is None:
+            timed = [worker.time(workload.name, each) for each in asked]
+            found = [each for each in timed if each is not None]
+            if not found:
                 continue
-            answers[worker.name] = timed[1]
+            answers[worker.name] = [answer for _, answer in found]
             if turn >= WARM_UP:
-                seconds[worker.name].append(timed[0])
+                seconds[worker.name] += [taken for taken, _ in found]
+                firsts[worker.name].append(found[0][0])
         if workload.compares_answers:
-            compare(workload.name, asked, answers)
+            for ask, each in enumerate(asked):
+                compare(workload.name, each, {name: a[ask] for name, a in answers.items()})
     print(f"{workload.name}: done", flush=True)
     return Measured(
         workload.name,
         workload.title,
-        {name: statistics.median(each) * 1000 for name, each in seconds.items() if each},
+        median_ms(seconds),
+        first_ms=median_ms(firsts),
         owed_ratio=workload.owed_ratio,
         owed_ms=workload.owed_ms,
         scanned_bytes=workload.scanned_bytes * scale,
     )
+
+
+def median_ms(seconds: dict[str, list[float]]) -> dict[str, float]:
+    """Return the median milliseconds of each system that has an answer."""
+    return {name: statistics.median(each) * 1000 for name, each in seconds.items() if each}
 
 
 def compare(name: str, asked: dict[str, object], answers: dict[str, Answer]) -> None:

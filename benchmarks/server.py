@@ -23,6 +23,12 @@ FIELDS = [
 ]
 
 
+def cpu_s(pid: int) -> float:
+    """Return the seconds of CPU that a process has taken so far, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """`bitbrook serve` on a free port, with a deployment, a table and a source to push to."""
 
@@ -68,6 +74,7 @@ class Server:
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()
         answer = response.read()
+        connection.close()
         assert response.status < 300, f"{method} {path}: {response.status} {answer[:300]!r}"
         return json.loads(answer) if answer else None
 
@@ -75,6 +82,10 @@ class Server:
         """Return the answer of a statement."""
         path = f"/v1/deployments/{self.deployment_id}/query"
         return self.call("POST", path, {"language": language, "statement": statement})
+
+    def cpu_s(self) -> float:
+        """Return the seconds of CPU that the server has taken so far."""
+        return cpu_s(self._process.pid)
 
     def close(self) -> None:
         """Stop the server in the orderly way."""

@@ -142,9 +142,12 @@ def main() -> None:
             answer = await loop.run_in_executor(pool, query, body.decode())
         else:
             answer = None
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
         encoded = msgspec.json.encode(answer)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(encoded)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": encoded})
 
     uvicorn.run(app, port=int(port), log_level="warning", lifespan="off")

@@ -39,6 +39,10 @@ class Worker:
         """Load the tables; return seconds."""
         return self._call("load", files)
 
+    def settle(self) -> None:
+        """Let the system bring its tables into the form that they stay in."""
+        self._call("settle")
+
     def time(self, workload: str, literals: dict[str, Any]) -> tuple[float, Answer] | None:
         """Return seconds and the answer, None if the system has no answer to such a workload."""
         return self._call("time", workload, literals)
@@ -75,6 +79,9 @@ def _serve(name: str, directory: Path, pipe: Connection) -> None:
                     started = time.perf_counter()
                     system.load(files)
                     pipe.send(time.perf_counter() - started)
+                case ("settle",):
+                    system.settle()
+                    pipe.send(None)
                 case ("time", workload, literals):
                     pipe.send(_timed(system, workload, literals))
                 case ("memory",):

@@ -13,32 +13,39 @@ class Workload:
     """One question.
 
     Owed is `owed_ratio`, how many times faster than the faster peer, or an answer in `owed_ms`.
-    `scanned_bytes`: what a scan must read of each record, for the share of the memory bandwidth.
+    `scanned_bytes`: what must be read of each record, for the share of the memory bandwidth.
+    `asks`: how often each system is asked, with other literals, before it is the next one's turn.
     """
 
     name: str
     title: str
     owed_ratio: float | None = None
     owed_ms: float | None = None
-    scanned_bytes: int = 0
+    scanned_bytes: float = 0
+    asks: int = 5
     compares_answers: bool = True
 
 
 WORKLOADS = (
-    Workload("count_and", "count where country, active and species", owed_ratio=50),
+    Workload(
+        "count_and", "count where country, active and species", owed_ratio=50, scanned_bytes=3 / 8
+    ),
     Workload("top_rows", "top countries", owed_ratio=30),
-    Workload("group_sum", "count and sum by country and species", owed_ratio=4),
+    Workload("group_sum", "count and sum by country and species", owed_ratio=4, scanned_bytes=6),
     Workload("range_sum", "count and sum where amount between", owed_ratio=10, scanned_bytes=4),
-    Workload("range_sum_row", "the same, and species", owed_ratio=10, scanned_bytes=4),
+    Workload("range_sum_row", "the same, and species", owed_ratio=10, scanned_bytes=4 + 1 / 8),
     Workload("set_group", "count by 10,000 tags where country and active", owed_ratio=10),
     Workload("select_ten", "first ten records where country and active", owed_ms=2),
     Workload("point_id", "one record by id", owed_ms=2),
     Workload("point_key", "one record by string key", owed_ms=2),
+    Workload("keyed_page", "first ten by string key where country", owed_ms=2),
+    Workload("keyed_group", "string keys: count and sum by country where amount between"),
     Workload(
         "upsert",
         "upsert of 10,000 records of six fields, durable",
         owed_ratio=20,
         compares_answers=False,
+        asks=1,
     ),
 )
 
@@ -48,7 +55,7 @@ COUNTRIES_ASKED = 8
 
 
 def literals(workload: Workload, turn: int, scale: int) -> dict[str, Any]:
-    """Return what fills the workload's statement in this turn, the same for every system."""
+    """Return what fills the workload's statement the nth time, the same for every system."""
     random = np.random.default_rng([SEED, 2, turn, len(workload.name)])
     if workload.name == "upsert":
         ids = np.sort(random.choice(scale, min(UPSERT_RECORDS, scale), replace=False))

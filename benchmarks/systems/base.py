@@ -13,7 +13,11 @@ class System(Protocol):
     name: str
 
     def load(self, files: Files) -> None:
-        """Load every table; afterwards questions are answered at full speed."""
+        """Load the tables that there are files of; afterwards questions are answered."""
+        ...
+
+    def settle(self) -> None:
+        """Do what the system does to a table that is no longer written to."""
         ...
 
     def answer(self, workload: str, literals: dict[str, Any]) -> Answer:

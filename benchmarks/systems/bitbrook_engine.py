@@ -51,11 +51,24 @@ PEOPLE = TableSchema(
         FieldSchema("amount", FieldType.DECIMAL, id=2, scale=2),
     ),
 )
+IRIS = TableSchema(
+    "iris",
+    "iris",
+    fields=(
+        FieldSchema("sepallength", FieldType.DECIMAL, id=1, scale=2),
+        FieldSchema("sepalwidth", FieldType.DECIMAL, id=2, scale=2),
+        FieldSchema("petallength", FieldType.DECIMAL, id=3, scale=2),
+        FieldSchema("petalwidth", FieldType.DECIMAL, id=4, scale=2),
+        FieldSchema("species", FieldType.MUTEX, id=5, is_keyed=True),
+        FieldSchema("seen", FieldType.TIMESTAMP, id=6),
+    ),
+)
+TABLES = (EVENTS, PEOPLE, IRIS)
 RECORDS_PER_BATCH = 100_000
 
 
 class Bitbrook:
-    """Both tables in a `LocalCompute` over `directory`."""
+    """The tables in a `LocalCompute` over `directory`."""
 
     name = "bitbrook"
 
@@ -63,17 +76,19 @@ class Bitbrook:
         self._directory = directory
         self._log = Log(open_engine(f"sqlite:///{directory / 'log.db'}"))
         self._compute = LocalCompute(self._log, LocalSnapshots(directory / "snapshots"))
-        for schema in (EVENTS, PEOPLE):
+        for schema in TABLES:
             self._compute.open_table(schema)
 
     def load(self, files: Files) -> None:
-        """Write every record through the log, then checkpoint."""
-        for schema in (EVENTS, PEOPLE):
-            for path in files[schema.name]:
-                table = pq.read_table(path)
-                for first in range(0, table.num_rows, RECORDS_PER_BATCH):
-                    batch = batch_of(table.slice(first, RECORDS_PER_BATCH))
+        """Write every record through the log."""
+        for schema in TABLES:
+            for path in files.get(schema.name, ()):
+                for read in pq.ParquetFile(path).iter_batches(RECORDS_PER_BATCH):
+                    batch = batch_of(pa.Table.from_batches([read]))
                     self._compute.write(schema.id, batch)
+
+    def settle(self) -> None:
+        """Checkpoint: what is not written to goes back to its blocks."""
         self._compute.checkpoint()
 
     def answer(self, workload: str, literals: dict[str, Any]) -> Answer:
@@ -119,6 +134,17 @@ class Bitbrook:
         chosen = Intersect((_amounts(low, high), _row("species", species)))
         totals = self._ask(NumberTotals("amount", chosen, wants_extremes=False))
         return [(totals.count, Decimal(totals.total) / 100)]
+
+    def _keyed_group(self, low: int, high: int, **_: Any) -> Answer:
+        measures = (Measure(MeasureKind.SUM, "amount"),)
+        question = GroupRecords((GroupKey("country"),), _amounts(low, high), measures=measures)
+        groups = self._ask(question, PEOPLE)
+        sums = [Decimal(cents) / 100 for cents in groups.measures[0]]
+        return sorted(zip(*groups.keys, groups.counts.tolist(), sums, strict=True))
+
+    def _keyed_page(self, country: str, **_: Any) -> Answer:
+        question = ExtractRecords(("amount",), _row("country", country), limit=10)
+        return _tuples(self._ask(question, PEOPLE).records)
 
     def _set_group(self, country: str, **_: Any) -> Answer:
         chosen = Intersect((_row("country", country), _row("active", True)))

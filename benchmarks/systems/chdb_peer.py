@@ -13,6 +13,11 @@ EVENTS = (
     "tags Array(UInt64), age Int64, amount Decimal(9,2), active Bool, seen DateTime"
 )
 PEOPLE = "key String, country LowCardinality(String), amount Decimal(9,2)"
+IRIS = (
+    "id UInt64, sepallength Decimal(9,2), sepalwidth Decimal(9,2), petallength Decimal(9,2), "
+    "petalwidth Decimal(9,2), species LowCardinality(String), seen DateTime"
+)
+TABLES = {"events": (EVENTS, "id"), "people": (PEOPLE, "key"), "iris": (IRIS, "id")}
 
 STATEMENTS = {
     "count_and": (
@@ -37,6 +42,13 @@ STATEMENTS = {
         "ORDER BY id LIMIT 10"
     ),
     "point_id": "SELECT species, age FROM events WHERE id = {id}",
+    "keyed_group": (
+        "SELECT country, count(), sum(amount) FROM people "
+        "WHERE amount BETWEEN {low} AND {high} GROUP BY 1 ORDER BY 1"
+    ),
+    "keyed_page": (
+        "SELECT key, amount FROM people WHERE country = '{country}' ORDER BY key LIMIT 10"
+    ),
     "point_key": "SELECT country, amount FROM people WHERE key = '{key}'",
 }
 
@@ -48,19 +60,26 @@ class ChDB:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._names: list[str] = []
         self._session = session.Session(str(directory))
         self._session.query("CREATE DATABASE IF NOT EXISTS bench ENGINE = Atomic")
         self._session.query("USE bench")
         self._session.query("SET max_threads = 2")
 
     def load(self, files: Files) -> None:
-        """Create both tables from the Parquet files and merge their parts."""
-        for name, columns, key in (("events", EVENTS, "id"), ("people", PEOPLE, "key")):
+        """Create the tables from the Parquet files."""
+        for name in files:
+            columns, key = TABLES[name]
             self._session.query(
                 f"CREATE TABLE {name} ({columns}) ENGINE = MergeTree ORDER BY {key}"
             )
             for path in files[name]:
                 self._session.query(f"INSERT INTO {name} SELECT * FROM file('{path}', Parquet)")
+            self._names.append(name)
+
+    def settle(self) -> None:
+        """Merge the parts of each table."""
+        for name in self._names:
             self._session.query(f"OPTIMIZE TABLE {name} FINAL")
 
     def answer(self, workload: str, literals: dict[str, Any]) -> Answer:

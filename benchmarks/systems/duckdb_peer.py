@@ -13,6 +13,11 @@ EVENTS = (
     "amount DECIMAL(9,2), active BOOLEAN, seen TIMESTAMP_S"
 )
 PEOPLE = "key VARCHAR PRIMARY KEY, country VARCHAR, amount DECIMAL(9,2)"
+IRIS = (
+    "id UBIGINT PRIMARY KEY, sepallength DECIMAL(9,2), sepalwidth DECIMAL(9,2), "
+    "petallength DECIMAL(9,2), petalwidth DECIMAL(9,2), species VARCHAR, seen TIMESTAMP_S"
+)
+TABLES = {"events": EVENTS, "people": PEOPLE, "iris": IRIS}
 
 STATEMENTS = {
     "count_and": (
@@ -36,6 +41,11 @@ STATEMENTS = {
         "ORDER BY id LIMIT 10"
     ),
     "point_id": "SELECT species, age FROM events WHERE id = $id",
+    "keyed_group": (
+        "SELECT country, count(*), sum(amount) FROM people "
+        "WHERE amount BETWEEN $low AND $high GROUP BY 1 ORDER BY 1"
+    ),
+    "keyed_page": ("SELECT key, amount FROM people WHERE country = $country ORDER BY key LIMIT 10"),
     "point_key": "SELECT country, amount FROM people WHERE key = $key",
 }
 
@@ -50,11 +60,14 @@ class DuckDB:
         self._connection = duckdb.connect(str(directory / "peer.duckdb"), config={"threads": 2})
 
     def load(self, files: Files) -> None:
-        """Create both tables from the Parquet files."""
-        for name, columns in (("events", EVENTS), ("people", PEOPLE)):
-            self._connection.execute(f"CREATE TABLE {name} ({columns})")
+        """Create the tables from the Parquet files."""
+        for name in files:
+            self._connection.execute(f"CREATE TABLE {name} ({TABLES[name]})")
             for path in files[name]:
                 self._connection.execute(f"INSERT INTO {name} SELECT * FROM '{path}'")
+
+    def settle(self) -> None:
+        """Write what is in the log to the file."""
         self._connection.execute("CHECKPOINT")
 
     def answer(self, workload: str, literals: dict[str, Any]) -> Answer:
