@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCALE ?= 1e7
+BODIES ?= 100000
+CLIENTS ?= 3
+SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian quickstart serve test test-fast lint types fmt bench lock clean
+.PHONY: help setup debian quickstart serve test test-fast lint audit types fmt bench lock clean fuzz kafka twins
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,10 +32,11 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp
 setup: $(VENV)/dev.stamp ## create .venv with everything that development needs
 
 debian: ## install what tests need of Debian's packages, where that may be done
-	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y postgresql; \
-	else echo "without PostgreSQL (apt-get install postgresql) its tests are skipped"; fi
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+	    postgresql chromium fonts-inter fonts-jetbrains-mono; \
+	else echo "without PostgreSQL and Chromium (apt-get install postgresql chromium) their tests are skipped"; fi
 
 quickstart: $(VENV)/run.stamp ## install, start the server, run the whole quickstart on the iris records
 	@$(BIN)/bitbrook quickstart $(QUICKSTART_FLAGS)
@@ -40,16 +44,33 @@ quickstart: $(VENV)/run.stamp ## install, start the server, run the whole quicks
 serve: $(VENV)/run.stamp ## start the server on ./bitbrook-data
 	@$(BIN)/bitbrook serve
 
-test: setup debian lint types ## lint, types and every test
+kafka: ## fetch Apache Kafka for its tests, where Java and Maven are
+	@if ls tests/kafka/jars/kafka_*.jar >/dev/null 2>&1; then :; \
+	elif command -v mvn >/dev/null && command -v java >/dev/null; then \
+	  mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=jars \
+	    || echo "Kafka could not be fetched; its tests run against librdkafka's own broker alone"; \
+	else echo "without java and mvn, Kafka's tests run against librdkafka's own broker alone"; fi
+
+test: setup debian kafka lint types ## lint, types and every test
 	$(BIN)/python -m pytest
 
 test-fast: setup ## the unit and model tests alone
 	$(BIN)/python -m pytest tests/unit tests/model
 
-lint: setup ## ruff and the import rules
+lint: setup ## ruff, bandit and the import rules
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src/bitbrook
+
+audit: setup ## look what is known of weaknesses of the pinned packages (asks an index)
+	@told=$$($(BIN)/pip-audit --strict --disable-pip --no-deps --progress-spinner off \
+	  --requirement constraints.txt 2>&1); code=$$?; echo "$$told" | grep -v ^WARNING; \
+	case "$$told" in \
+	  *"could not be audited"*|*onnection*|*imeout*|*"service"*error*) \
+	    echo "NOT AUDITED: the index of known weaknesses cannot be reached from here" ;; \
+	  *) exit $$code ;; \
+	esac
 
 types: setup ## mypy, strict
 	$(BIN)/mypy
@@ -57,6 +78,12 @@ types: setup ## mypy, strict
 fmt: setup ## format and mend what ruff can
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
+
+fuzz: setup ## send generated bodies to a server (BODIES=1000000 CLIENTS=3 SEED=0)
+	BODIES=$(BODIES) CLIENTS=$(CLIENTS) SEED=$(SEED) $(BIN)/python -m benchmarks.fuzz
+
+twins: setup ## make the SDK's modules for threads from those for asyncio
+	$(BIN)/python tests/client/twins.py
 
 bench: $(VENV)/bench.stamp ## bitbrook beside DuckDB and chDB (SCALE=1e6|1e7|1e8)
 	SCALE=$(SCALE) $(BIN)/python -m benchmarks.run

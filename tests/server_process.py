@@ -22,10 +22,16 @@ class ServerProcess:
     `log`: the file that holds its standard error.
     """
 
-    def __init__(self, data: Path, *flags: str, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *flags: str,
+        log: Path | None = None,
+        program: tuple[str, ...] = ("-m", "bitbrook.cli.main"),
+    ) -> None:
         self.data = data
         self.log = log or data.with_name(f"{data.name}.log")
-        command = [sys.executable, "-m", "bitbrook.cli.main", "serve"]
+        command = [sys.executable, *program, "serve"]
         flags = ("--host", "127.0.0.1", "--port", "0", "--data", str(data), *flags)
         environment = {
             **{name: text for name, text in os.environ.items() if "BITBROOK" not in name},
