@@ -178,8 +178,8 @@ def test_the_dashboard_asks_for_what_there_is(observed: Observed) -> None:
     declared = set(re.findall(r"# TYPE (\w+) counter", text))
     missing = {name for name in asked if name not in there and name not in declared}
     assert not missing, missing
-    ours = {re.sub(r"_(bucket|sum|count|created)$", "", name) for name in there}
-    shown = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
+    ours = {re.sub(r"_(bucket|sum|count|created|total)$", "", name) for name in there}
+    shown = {re.sub(r"_(bucket|sum|count|total)$", "", name) for name in asked}
     unseen = (
         {n for n in ours if n.startswith("bitbrook_")} - shown - {"bitbrook_source_requests_total"}
     )

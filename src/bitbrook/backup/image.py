@@ -206,6 +206,13 @@ def _pin(partition: PartitionImage, snapshots: Path, pins: Path) -> None:
 def _pins(directory: Path) -> Iterator[Path]:
     """Give an empty directory for links, which goes with this process however it ends."""
     home = directory / PINS
+    owner = directory.stat().st_uid
+    if os.geteuid() != owner:
+        # What this process makes there, SQLite's files too, the server could not use.
+        raise Overloaded(
+            f"{directory} belongs to the user {owner} and this process to {os.geteuid()}; "
+            "run it as the user that the server runs as"
+        )
     try:
         home.mkdir(mode=0o700, exist_ok=True)
         with _locked(home, fcntl.LOCK_EX):
