@@ -60,6 +60,7 @@ def test_a_deployment_from_its_shape_to_its_end(
     expect(console.page.get_by_text("string keys")).to_be_visible()
 
     console.link(name).click()
+    expect(console.heading(name)).to_be_visible()
     console.button("Delete").click()
     console.dialog().get_by_label("Type its name to confirm").fill(name)
     console.dialog().get_by_role("button", name="Delete deployment").click()
@@ -68,12 +69,14 @@ def test_a_deployment_from_its_shape_to_its_end(
     console.dialog().get_by_role("button", name="Cancel").click()
 
     console.link("things").click()
+    expect(console.heading("things")).to_be_visible()
     console.button("Delete").click()
     console.dialog().get_by_label("Type its name to confirm").fill("thing")
     expect(console.dialog().get_by_role("button", name="Delete table")).to_be_disabled()
     console.dialog().get_by_label("Type its name to confirm").fill("things")
     console.dialog().get_by_role("button", name="Delete table").click()
     expect(console.page.get_by_text("No table yet")).to_be_visible()
+    expect(console.heading(name)).to_be_visible()
     console.button("Delete").click()
     console.dialog().get_by_label("Type its name to confirm").fill(name)
     console.dialog().get_by_role("button", name="Delete deployment").click()

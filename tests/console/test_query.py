@@ -76,7 +76,7 @@ def test_pql_mistakes_and_several_results(query: Console) -> None:
     expect(query.page.get_by_role("alert")).to_contain_text(
         "nknown call: Cuont (line 1, column 13)"
     )
-    query.run("[iris_table]Count(All())[iris_table]TopN(species)")
+    query.run("[iris_table]Count(All()) TopN(species)")
     expect(query.grid).to_be_visible()
     assert query.cells() == [["150"]]
     query.page.get_by_text("Result 2", exact=True).click()

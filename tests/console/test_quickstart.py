@@ -79,6 +79,7 @@ def test_by_mouse(newcomer: Console, bare_api: httpx.Client) -> None:
     expect(newcomer.page.get_by_text("No source yet")).to_be_visible()
     newcomer.page.get_by_role("navigation", name="main").get_by_text("Overview").click()
     newcomer.link("flowers").click()
+    expect(newcomer.heading("flowers")).to_be_visible()
     newcomer.link("iris_table").click()
     expect(newcomer.heading("iris_table")).to_be_visible()
     newcomer.button("Delete").click()

@@ -121,6 +121,11 @@ class ControlDatabase:
         """Drop a field and what it held; `Conflict` while sources feed it."""
         return self._tables.drop_field(self.caller, self.deployment_id, table, field).schema
 
+    def created_s(self) -> dict[str, float]:
+        """Return when the tables were created, by name, in Unix time."""
+        entries = self._registry.tables(self.deployment_id)
+        return {entry.row.name: entry.row.created_s for entry in entries}
+
     def views(self) -> dict[str, str]:
         """Return the SELECT that each view stands for, by name."""
         return self._registry.views(self.deployment_id)

@@ -18,7 +18,7 @@ SQL_KINDS = frozenset(
     }
 )  # fmt: skip
 
-_FIRST_WORD = re.compile(r"[\s(]*(?:--[^\n]*\n\s*)*(?:\[[^\]]*\]\s*)?([A-Za-z]+)")
+_FIRST_WORD = re.compile(r"(?:[\s(]|--[^\n]*\n)*(?:\[[^\]]*\]\s*)?([A-Za-z]+)")
 
 
 def kind_of(language: str, text: str) -> str:

@@ -54,6 +54,7 @@ export async function call(path, options = {}) {
   return response.status === 204 ? null : response.json();
 }
 
+/** @param {string} path @param {Options} options */
 async function attempt(path, { method = "GET", body, accept, signal }) {
   const token = await session.token();
   /** @type {Record<string, string>} */

@@ -49,6 +49,13 @@ export const changeSavedQuery = (id, body) =>
   call(`/v1/saved-queries/${part(id)}`, { method: "PATCH", body });
 export const deleteSavedQuery = (id) =>
   call(`/v1/saved-queries/${part(id)}`, { method: "DELETE" });
+/**
+ * Return the response to a statement.
+ * @param {string} id of the deployment
+ * @param {string} language
+ * @param {string} statement
+ * @param {{accept?: string, signal?: AbortSignal}} [options]
+ */
 export const ask = (id, language, statement, { accept, signal } = {}) =>
   send(`/v1/deployments/${part(id)}/query`, {
     method: "POST", body: { language, statement }, accept, signal,

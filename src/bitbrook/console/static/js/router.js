@@ -52,6 +52,8 @@ async function showPage(routes, main, user, whenShown) {
   current?.abort();
   const controller = new AbortController();
   current = controller;
+  // What an earlier page asked is not to be answered on another one.
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   const [path, search] = (location.hash.slice(1) || "/").split("?");
   const [route, params] = find(routes, path);
   document.title = `${route.title} · bitbrook`;

@@ -32,6 +32,7 @@ export function listenForShortcuts(places, signal, openPalette) {
 
 /** Show what the keyboard does. */
 export function showShortcuts() {
+  /** @type {[string[], string][]} */
   const keys = [
     [["g", "o"], "overview"], [["g", "s"], "sources"], [["g", "q"], "query"],
     [["g", "k"], "API keys"], [["g", "u"], "users (administrators)"],

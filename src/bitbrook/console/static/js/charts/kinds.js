@@ -113,6 +113,7 @@ export function heatMap(plot) {
     const x = bands(columns.length, box.left, box.right, 0.06);
     const y = bands(rows.length, box.top, box.bottom, 0.08);
     return [
+      s("text.title", { x: box.left, y: box.top - 10 }, cut(plot.yName, 40)),
       rows.map((text, index) => s("text", {
         x: box.left - 8, y: y.start(index) + y.width / 2 + 4, "text-anchor": "end",
       }, cut(text, 18))),
@@ -131,12 +132,14 @@ export function heatMap(plot) {
 function cell(x, y, column, line, share, value) {
   const place = { x: x.start(column), y: y.start(line), width: x.width, height: y.width };
   const isNamed = x.width > CELL_TEXT_MIN && y.width > 16;
-  // Text stands on cells that are nearly empty or nearly full alike, so it changes its colour.
+  // Text stands on cells that are nearly empty or nearly full alike, so it changes its colour; where
+  // it does differs between the themes.
+  const strength = share > 0.8 ? "full" : share > 0.6 ? "strong" : "";
   return [
     s("rect.cell", { ...place, rx: 3, "fill-opacity": 0.06 + 0.94 * share },
       s("title", String(value))),
     isNamed ? s("text.cell-text", {
-      class: share > 0.5 ? "over" : "", x: place.x + x.width / 2, y: place.y + y.width / 2,
+      class: strength, x: place.x + x.width / 2, y: place.y + y.width / 2,
     }, compact(value)) : null,
   ];
 }

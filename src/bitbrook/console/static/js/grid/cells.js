@@ -28,11 +28,12 @@ export function sorted(rows, at, column, isDescending) {
   return order.sort((a, b) => {
     const [left, right] = [keys[a], keys[b]];
     if (left === null || right === null) return Number(left === null) - Number(right === null);
-    if (typeof left !== "string") return sign * (left < right ? -1 : Number(left > right)) || a - b;
-    return sign * collator.compare(left, right) || a - b;
+    if (typeof left === "string") return sign * collator.compare(left, String(right)) || a - b;
+    return sign * (left < right ? -1 : Number(left > right)) || a - b;
   });
 }
 
+/** @returns {any} a text, a number, or null */
 function key(value, column, isNumber) {
   if (value === null || value === undefined) return null;
   if (!isNumber) return cellText(value, column);

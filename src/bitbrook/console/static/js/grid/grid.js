@@ -36,13 +36,13 @@ export function grid(table) {
 
   function drawHead() {
     fill(head, shown.map((at) => {
-      const isSorted = sorting?.at === at;
+      const way = sorting?.at === at ? sorting.way : null;
       return h("div", {
         role: "columnheader", style: { width: `${widths[at]}px` },
-        "aria-sort": isSorted ? ARIA[sorting.way] : "none",
+        "aria-sort": way ? ARIA[way] : "none",
       }, h("button", { type: "button", onclick: () => sortBy(at), title: columns[at].type },
         h("span", columns[at].name), h("span.type", columns[at].type),
-        isSorted ? h("span", { "aria-hidden": "true" }, sorting.way === "up" ? "↑" : "↓") : null));
+        way ? h("span", { "aria-hidden": "true" }, way === "up" ? "↑" : "↓") : null));
     }));
     node.setAttribute("aria-colcount", String(shown.length));
   }
@@ -74,10 +74,10 @@ export function grid(table) {
   }
 
   function sortBy(at) {
-    const ways = { up: "down", down: null };
-    const way = sorting?.at === at ? ways[sorting.way] : "up";
-    sorting = way ? { at, way } : null;
-    order = sorting ? sorted(rows, at, columns[at], sorting.way === "down") : null;
+    const before = sorting && sorting.at === at ? sorting.way : null;
+    const way = before === "up" ? "down" : "up";
+    sorting = before === "down" ? null : { at, way };
+    order = sorting ? sorted(rows, at, columns[at], way === "down") : null;
     const focused = shown.indexOf(at);
     drawHead();
     drawRows(true);

@@ -85,7 +85,8 @@ async function newKey(show) {
       field("Good for", bound)],
     submit: "Create API key",
     send: async (node) => {
-      const scopes = [...node.querySelectorAll("[name=scope]:checked")].map((each) => each.value);
+      const scopes = [...node.querySelectorAll("[name=scope]:checked")].map((each) =>
+        /** @type {HTMLInputElement} */ (each).value);
       const body = { name: name.value, scopes };
       const [key, id] = bound.value.split(" ");
       if (key) body[key] = id;

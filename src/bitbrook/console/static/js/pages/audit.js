@@ -12,7 +12,6 @@ import * as resources from "../resources.js";
 const OUTCOMES = ["done", "refused", "failed"];
 const TONES = { done: "good", refused: "busy", failed: "bad" };
 
-/** @param {import("../router.js").Context} context */
 export async function auditPage() {
   const filters = {
     user: h("input", { name: "user", autocomplete: "off" }),
@@ -45,7 +44,7 @@ export async function auditPage() {
     }
   }
 
-  const bar = h("form.columns.filters", { onsubmit: (event) => event.preventDefault() },
+  const bar = h("form.filters", { onsubmit: (event) => event.preventDefault() },
     field("User", filters.user), field("Action", filters.action),
     field("Resource", filters.resource), field("Outcome", filters.outcome));
   bar.addEventListener("change", () => void show());

@@ -42,6 +42,7 @@ export function guidedStart(createEmpty) {
 
 async function run(place) {
   const made = {};
+  /** @type {[string, () => Promise<any>][]} */
   const steps = [
     ["Create the deployment “flowers”", async () => {
       made.deployment = await resources.createDeployment(NAMES.deployment, "8GB");

@@ -32,7 +32,8 @@ export async function overviewPage({ signal }) {
   isFirst = false;
   return h("div.page", head, totals,
     card("Records coming in", liveChart(signal), { note: "all sources, over the last two minutes" }),
-    card("Deployments", h("div.scroll-x", { tabindex: 0, role: "region", "aria-label": "table of deployments" },
+    card("Deployments", h("div.scroll-x",
+      { tabindex: 0, role: "region", "aria-label": "table of deployments" },
       h("table",
         h("thead", h("tr", ["Name", "State", "Memory", "Tables", "Records", "Records/s"].map(
           (text, index) => h("th", { scope: "col", class: index > 2 ? "number" : "" }, text)))),

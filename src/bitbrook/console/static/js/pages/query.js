@@ -92,6 +92,7 @@ function build(state, deployments, draft, user, callables) {
     beside.showSchema(state.tables);
   }
 
+  /** @param {{language: string, statement: string, deployment_id?: string}} entry */
   function open({ language, statement, deployment_id: deployment }) {
     speak(language);
     input.text = statement;

@@ -72,7 +72,9 @@ function followSource(source, signal, status, pause, errors) {
 }
 
 function figures(source, signal) {
-  const shown = { rate: h("dd", "–"), errorRate: h("dd", "–"), records: h("dd", "–"), errors: h("dd", "–") };
+  const shown = {
+    rate: h("dd", "–"), errorRate: h("dd", "–"), records: h("dd", "–"), errors: h("dd", "–"),
+  };
   live.watch(signal, ({ sources }) => {
     const now = sources.find((each) => each.id === source.id);
     if (!now) return;
@@ -159,9 +161,15 @@ with (
       " with the scope ingest, which can be bound to this source."));
 }
 
+/** Return a value as Python writes it. */
 function pythonText(value) {
-  return JSON.stringify(value, null, 1).replace(/\n\s*/g, " ").replace(/: true\b/g, ": True")
-    .replace(/: false\b/g, ": False").replace(/: null\b/g, ": None");
+  if (Array.isArray(value)) return `[${value.map(pythonText).join(", ")}]`;
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value !== "object") return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, each]) =>
+    `${JSON.stringify(key)}: ${pythonText(each)}`);
+  return `{${members.join(", ")}}`;
 }
 
 async function showErrors(place, id) {

@@ -29,7 +29,7 @@ export function meter(part, whole, label, { warns = true } = {}) {
   return h("div.meter", {
     class: warns && share > 0.9 ? "full" : "", role: "meter", "aria-label": label, "aria-valuemin": 0,
     "aria-valuemax": 100, "aria-valuenow": Math.round(share * 100),
-  }, h("span", { style: { width: `${share * 100}%` } }));
+  }, share ? h("span", { style: { width: `${share * 100}%` } }) : null);
 }
 
 /** @param {string} text @param {string} what of what it is a copy */

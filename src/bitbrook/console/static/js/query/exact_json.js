@@ -8,12 +8,12 @@ const LONG = /\d{16}/;
 /** @param {string} text */
 export function parseExactly(text) {
   if (!LONG.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (_key, value, /** @type {any} */ context) => {
+  return JSON.parse(text, /** @type {any} */ ((_key, value, context) => {
     if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
     const source = context?.source;
     // Decimals with more digits than a number has are texts too.
     return source && !/[eE]/.test(source) && String(value) !== trimmed(source) ? source : value;
-  });
+  }));
 }
 
 function trimmed(source) {

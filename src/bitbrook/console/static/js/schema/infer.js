@@ -15,13 +15,13 @@ const SCALE_MIN = 2;
  */
 export function inferSchema(text) {
   const digits = new Map();
-  const record = unwrapped(JSON.parse(text, (key, value, /** @type {any} */ context) => {
+  const record = unwrapped(JSON.parse(text, /** @type {any} */ ((_key, value, context) => {
     if (typeof value === "number" && !Number.isInteger(value)) {
       const source = context?.source ?? String(value);
       digits.set(value, source.split(/[.eE]/)[1]?.length ?? 0);
     }
     return value;
-  }));
+  })));
   if (record === null || typeof record !== "object" || Array.isArray(record)) {
     throw new Error("a record is a JSON object, such as {\"id\": 1, \"species\": \"setosa\"}");
   }

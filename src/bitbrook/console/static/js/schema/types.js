@@ -65,8 +65,11 @@ export function schemaText(schema) {
   return ["{", ...lines, `  "definition": [`, fields, "  ]", "}"].join("\n");
 }
 
-/** Return JSON on one line, with a space after each comma and colon that parts it. */
+/** Return JSON on one line, with a space after each comma and colon. */
 function spaced(value) {
-  return JSON.stringify(value, null, 1).replace(/\n\s*/g, " ").replace(/^([[{]) /, "$1")
-    .replace(/ ([\]}])$/, "$1");
+  if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, each]) =>
+    `${JSON.stringify(key)}: ${spaced(each)}`);
+  return `{${members.join(", ")}}`;
 }
