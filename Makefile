@@ -9,7 +9,7 @@ CLIENTS ?= 3
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian quickstart serve test test-fast lint audit types fmt bench lock clean fuzz kafka twins
+.PHONY: help setup debian quickstart screenshots serve test test-fast lint audit types fmt bench soak lock clean fuzz kafka twins
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,8 +85,14 @@ fuzz: setup ## send generated bodies to a server (BODIES=1000000 CLIENTS=3 SEED=
 twins: setup ## make the SDK's modules for threads from those for asyncio
 	$(BIN)/python tests/client/twins.py
 
+soak: setup ## half an hour of mixed load; fails if memory, descriptors or times grow
+	$(BIN)/python -m benchmarks.soak
+
 bench: $(VENV)/bench.stamp ## bitbrook beside DuckDB and chDB (SCALE=1e6|1e7|1e8)
 	SCALE=$(SCALE) $(BIN)/python -m benchmarks.run
+
+screenshots: setup debian ## make the pictures of README.md anew
+	cd tests && ../$(BIN)/python -m console.screenshots
 
 lock: ## pin the newest releases that the requirements allow into constraints.txt
 	$(PYTHON) -m venv $(VENV)-lock

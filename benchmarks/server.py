@@ -83,6 +83,19 @@ class Server:
         path = f"/v1/deployments/{self.deployment_id}/query"
         return self.call("POST", path, {"language": language, "statement": statement})
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def read_metrics(self) -> bytes:
+        """Return what a scrape gives."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read()
+        connection.close()
+        return text
+
     def cpu_s(self) -> float:
         """Return the seconds of CPU that the server has taken so far."""
         return cpu_s(self._process.pid)
