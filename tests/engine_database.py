@@ -71,6 +71,10 @@ class EngineDatabase:
         old = self.table(table)
         return self._alter(old, tuple(f for f in old.fields if f.name != field))
 
+    def created_s(self) -> dict[str, float]:
+        """Nothing here knows the time."""
+        return {}
+
     def views(self) -> dict[str, str]:
         return dict(self._views)
 

@@ -16,6 +16,7 @@ from bitbrook.backup.objects import open_objects
 from bitbrook.backup.repository import Repository
 from bitbrook.backup.restore import restore_backup
 from bitbrook.backup.verify import prune_backups, verify_backup
+from bitbrook.clock import Clock
 from bitbrook.errors import Conflict, Damaged, NotFound
 from bitbrook.schema.field_types import FieldSchema, FieldType
 from command import run
@@ -83,6 +84,20 @@ def test_what_cannot_be_a_backup_is_refused_by_name(tmp_path: Path) -> None:
         repository.backup()
     said = run("backup", "list", tmp_path / "backups", status=1)
     assert "use the release that wrote it" in said
+
+
+def test_the_newest_is_the_last_whatever_the_clock_says(tmp_path: Path) -> None:
+    class SetBack(Clock):
+        def now_s(self) -> float:
+            return 1_000_000_000.0
+
+    StoredDirectory(tmp_path / "data").close()
+    repository = Repository(open_objects(str(tmp_path / "backups")))
+    settings = settings_of(tmp_path / "data")
+    made = [create_backup(settings, repository)]
+    made += [create_backup(settings, repository, clock=SetBack()) for _ in range(3)]
+    assert repository.backup_ids() == [backup.id for backup in made]
+    assert repository.backup().id == made[-1].id
 
 
 def test_two_do_not_write_at_once(tmp_path: Path) -> None:

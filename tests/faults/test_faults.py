@@ -82,10 +82,15 @@ def test_log_torn_at_its_end(tmp_path: Path) -> None:
         whole = log.read_bytes()
         # Half a frame more, of the same file: the salts of its header and random pages.
         log.write_bytes(whole + whole[32 : 32 + 24] + os.urandom(3_000))
+        # It is sound, and can be backed up, as the power failure left it.
+        assert "everything is what was written" in run("check", tmp_path / "data")
+        run("backup", "create", tmp_path / "backups", "--data", tmp_path / "data")
         server.start()
         server.check_complete()
         server.send()
         server.check_complete()
+    said = run("backup", "restore", tmp_path / "backups", tmp_path / "restored")
+    assert f"{server.table}: 50 records" in said
 
 
 def test_log_changed_in_its_middle(tmp_path: Path) -> None:

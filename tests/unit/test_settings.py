@@ -44,6 +44,7 @@ def test_every_setting_can_be_set_in_the_environment_and_by_flag(name: str) -> N
         "log_format": "json",
         "admin_email": "ada@example.org",
         "admin_password": "correct horse",
+        "metrics_token": "correct horse",
         "oidc_new_users": "invited",
         "oidc_email_trust": "always",
     }.get(name, "12")

@@ -95,13 +95,15 @@ def _check_write_ahead(url: str) -> None:
 def _database_findings(image: Image, settings: Settings) -> Iterator[Finding]:
     fault = image.log.fault()
     if fault is not None:
-        yield Finding(settings.log_database, f"the log's database is damaged: {fault}", RESTORE)
+        yield Finding(
+            _shown(settings.log_database), f"the log's database is damaged: {fault}", RESTORE
+        )
     config = Config()
     config.set_main_option("script_location", "bitbrook.stores:migrations")
     known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
     if image.catalogue.revision not in known:
         yield Finding(
-            settings.catalogue_database,
+            _shown(settings.catalogue_database),
             f"the catalogue has revision {image.catalogue.revision}, which this release does not "
             "know",
             "start the release that wrote it, or a later one",
@@ -256,6 +258,11 @@ def _strays(image: Image, settings: Settings, *, served: bool) -> Iterator[Findi
                 yield Finding(
                     str(path), "the block belongs to no manifest", NEXT_START, is_fault=False
                 )
+
+
+def _shown(url: str) -> str:
+    """Return where a database is, without the password that its URL may have."""
+    return sa.make_url(url).render_as_string(hide_password=True)
 
 
 def _finding(place: str, error: Exception) -> Finding:

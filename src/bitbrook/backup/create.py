@@ -5,8 +5,8 @@ checked while it is read: a backup of damage would be found out when it is neede
 """
 
 import io
-import secrets
 from collections.abc import Iterator
+from datetime import datetime
 from importlib.metadata import version
 
 import msgspec
@@ -68,7 +68,7 @@ def create_backup(
             catalogue = store.bytes(encode_dump(image.catalogue))
         now = clock.now()
         backup = Backup(
-            id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
+            id=_new_id(now, repository),
             created_at=now.isoformat(timespec="seconds"),
             bitbrook=version("bitbrook"),
             catalogue=catalogue,
@@ -78,6 +78,13 @@ def create_backup(
         )
         repository.add_backup(backup)
     return backup
+
+
+def _new_id(now: datetime, repository: Repository) -> str:
+    """Return an id that sorts behind those there are, also when the clock was set back."""
+    known = repository.backup_ids()
+    new = f"{now:%Y%m%dT%H%M%S.%f}Z"
+    return new if not known or new > known[-1] else f"{known[-1]}-1"
 
 
 class _Store:

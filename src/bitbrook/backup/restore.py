@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import sqlalchemy as sa
 from msgspec.structs import replace
 
 from bitbrook.backup.image import schemas_of
@@ -229,7 +230,8 @@ def _new_log(url: str) -> Log:
     log = Log(open_engine(url))
     if not log.is_empty():
         log.close()
-        raise Conflict(f"{url}: there is a log already; name an empty database")
+        place = sa.make_url(url).render_as_string(hide_password=True)
+        raise Conflict(f"{place}: there is a log already; name an empty database")
     return log
 
 

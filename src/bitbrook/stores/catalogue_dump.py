@@ -13,11 +13,15 @@ from alembic.util import CommandError
 
 from bitbrook.errors import Conflict, Damaged
 from bitbrook.stores.catalogue import migrate
+from bitbrook.stores.log import LOG
 from bitbrook.stores.log_image import database_fault, naming_faults
 from bitbrook.stores.sql import open_engine, open_reader, reading
 
 VERSION_TABLE = "catalogue_version"
 """As the migrations' environment names it."""
+
+# The log may lie in the same database.
+_NOT_OURS = {VERSION_TABLE, *LOG.metadata.tables}
 
 
 class TableDump(msgspec.Struct, frozen=True, array_like=True):
@@ -77,11 +81,14 @@ def dump_catalogue(url: str) -> CatalogueDump:
             metadata.reflect(connection)
             version = metadata.tables.get(VERSION_TABLE)
             if version is None:
-                raise Damaged(f"{url}: this is no catalogue of bitbrook; name the data directory")
+                raise Damaged(
+                    f"{engine.url.render_as_string(hide_password=True)}: this is no catalogue of "
+                    "bitbrook; name the data directory"
+                )
             revision = connection.execute(sa.select(version)).scalar_one()
             tables = {}
             for table in metadata.sorted_tables:
-                if table.name != VERSION_TABLE:
+                if table.name not in _NOT_OURS:
                     rows = connection.execute(sa.select(table).order_by(*table.primary_key))
                     tables[str(table.name)] = TableDump(
                         [str(column.name) for column in table.columns], [list(row) for row in rows]
@@ -101,8 +108,9 @@ def load_catalogue(dump: CatalogueDump, url: str) -> None:
     engine = open_engine(url)
     try:
         with engine.begin() as connection:
-            if sa.inspect(connection).get_table_names():
-                raise Conflict(f"{url}: there are tables already; name an empty database")
+            if VERSION_TABLE in sa.inspect(connection).get_table_names():
+                place = engine.url.render_as_string(hide_password=True)
+                raise Conflict(f"{place}: there is a catalogue already; name an empty database")
             try:
                 migrate(connection, dump.revision)
             except CommandError as error:

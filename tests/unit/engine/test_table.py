@@ -119,7 +119,7 @@ def test_a_torn_batch_closes_the_table_and_a_restart_heals_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(Partition, "apply", break_half_way)
-        with pytest.raises(Damaged, match=r"MemoryError.*restart"):
+        with pytest.raises(Damaged, match=r"MemoryError.*rebuilt"):
             table.submit({0: batch_of({"_id": [2], "amount": [2]})}).result(10)
     for refused in (
         lambda: table.submit({0: batch_of({"_id": [3], "amount": [3]})}),
