@@ -124,6 +124,10 @@ class Database(Protocol):
         """Drop a field and what it held."""
         ...
 
+    def created_s(self) -> dict[str, float]:
+        """Return when the tables were created, by name, in Unix time."""
+        ...
+
     def views(self) -> dict[str, str]:
         """Return the SELECT of every view, by name."""
         ...

@@ -156,3 +156,19 @@ use shop.sql
 ! aggregates cannot be nested
 > select sum(age, price) from shop
 ! 'sum': count of formal parameters (1) does not match count of actual parameters (2)
+
+-- The n greatest and least.
++ create table tops (_id id, g string, n int, s string)
++ insert into tops values (1, 'a', 5, 'x'), (2, 'a', 7, 'y'), (3, 'a', null, null), (4, 'b', null, 'z')
+> select g, max(n, 2), min(n, 1), max(s, 1), max(n) from tops group by g order by g
+: g string, list(int), list(int), list(string), int
+["a", [7, 5], [5], ["y"], 7]
+["b", null, null, ["z"], null]
+> select max(n, 3) filter (where n < 6) from tops
+[[5]]
+> select max(n, 0) from tops
+! [1:15] value '0' out of range
+> select max(n, 10001) from tops
+! value '10001' out of range
+> select max(n, _id) from tops
+! literal expression expected

@@ -182,3 +182,13 @@
 > explain select country, list(name) from users where age > 30 group by country
 [1, "bitmaps", "users: ExtractRecords(fields=('country', 'name'), filter=InRange(field='age', low=31))", 3, 2, 2]
 [2, "duckdb", "select", 3, 2, 2]
+
+-- Lists side by side, and lists of another length.
+> select list_zip([1, 2], ['a', 'b', 'c'])
+[[{"c0": 1, "c1": "a"}, {"c0": 2, "c1": "b"}, {"c0": null, "c1": "c"}]]
+> select list_transform(list_zip([1, 2], [3, 4]), p -> p.c0 * p.c1)
+[[3, 8]]
+> select list_resize([1, 2], 4), list_resize([1, 2], 1), list_resize([1, 2], 3, 9), list_resize([1], null), list_resize(['a'], 2, 'b')
+[[1, 2, null, null], [1], [1, 2, 9], null, ["a", "b"]]
+> select list_zip(1, [2])
+! cannot be passed to a parameter of type 'list'

@@ -115,3 +115,25 @@
 > create view by_year as pivot sales on year using sum(units) group by city
 > select * from by_year where city = 'Ulm'
 ["Ulm", 1, null]
+
+-- UNPIVOT of several columns of values; a row goes where one of them is null.
++ create table halves (_id id, a int, b decimal(1), c int, d int, e string)
++ insert into halves values (1, 2, 3.5, 4, 5, 'x'), (2, null, null, 6, null, 'y')
+> unpivot (select _id, a, b, c, d from halves) on (a, b), (c, d) into name n value x, y
+: _id id, n string, x int, y decimal(1)
+[1, "a_b", 2, 3.5]
+[1, "c_d", 4, 5.0]
+> select * from (unpivot halves on (a, b) as q1, (c, d) into name n value x, y) order by n limit 1
+[1, "x", "c_d", 4, 5.0]
+> select n, x, y from halves unpivot ((x, y) for n in ((a, b) as 'q1', (c, d) as 'q2')) where _id = 1
+["q1", 2, 3.5]
+["q2", 4, 5.0]
+> select n, x, y from halves unpivot include nulls ((x, y) for n in ((a, b) as 'q1', (c, d))) where _id = 2
+["q1", null, null]
+["c_d", 6, null]
+> unpivot halves on (a, b), c into name n value x, y
+! UNPIVOT makes 2 columns of values; 1 columns stand here
+> unpivot halves on (a, e), (c, d) into name n value x, y
+! types 'string' and 'int' are not equatable
+> unpivot halves on (a, b) into name n value x
+! UNPIVOT makes 1 columns of values; 2 columns stand here

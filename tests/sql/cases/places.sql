@@ -42,3 +42,25 @@
 ! [1:8] an expression cannot be evaluated with these values
 > pivot t on s in ('a') using sum(big) group by n > 5
 [false, 9223372036854775807]
+
+-- In queries that name columns of the query around them.
++ create table inner_t (_id id, m int)
++ insert into inner_t values (1, 1), (2, 5)
++ create table outer_t (_id id, m int)
++ insert into outer_t values (1, 1), (2, 5), (3, null)
+> select _id, (select i.m * 9223372036854775807 * o.m from inner_t i where i.m = o.m) from outer_t o
+! [1:21] a value of an expression is out of range
+> select _id from outer_t o where exists (select 1 from inner_t i where i.m + 9223372036854775807 + o.m > 0)
+! [1:71] a value of an expression is out of range
+> select _id, x.z from outer_t o, lateral (select 9223372036854775807 + o.m as z) x
+! [1:49] a value of an expression is out of range
+> select o._id, (select (select 9223372036854775807 + o.m + i.m) from inner_t i where i.m = o.m) from outer_t o
+! [1:31] a value of an expression is out of range
+> select _id from outer_t o where m < any (select i.m + 9223372036854775807 from inner_t i where i.m >= o.m)
+! [1:49] a value of an expression is out of range
+> select _id, (select i.m / (o.m - 1) from inner_t i where i.m = 5) from outer_t o
+! [1:21] divisor is equal to zero
+> select _id, (select i.m from inner_t i where i.m > o.m - 10) from outer_t o
+! [1:13] single row expected
+> select _id, (select max(i.m * 9223372036854775807 + o.m) from inner_t i) from outer_t o
+! [1:25] a value of an expression is out of range

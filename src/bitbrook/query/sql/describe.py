@@ -31,6 +31,11 @@ def table_definition(table: TableSchema) -> str:
     return f"create table {table.name} ({columns}){ending};"
 
 
+def view_definition(name: str, statement: str) -> str:
+    """Return the CREATE VIEW statement of a view."""
+    return f"create view {name} as {statement};"
+
+
 def _constraints(field: FieldSchema) -> list[str]:
     words = []
     if field.type in {FieldType.INT, FieldType.DECIMAL}:

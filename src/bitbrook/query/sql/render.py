@@ -148,6 +148,9 @@ class Renderer:
             case SubqueryUse.IN:
                 assert node.operand is not None, "IN looks for something"
                 return f"({self.expression(node.operand)} IN ({inner}))"
+            case SubqueryUse.ANY:
+                assert node.operand is not None, "ANY compares something"
+                return f"({self.expression(node.operand)} {node.operator} ANY ({inner}))"
             case SubqueryUse.SCALAR:
                 return f"({inner})"
 

@@ -136,11 +136,15 @@ class SubqueryUse(enum.StrEnum):
     SCALAR = "scalar"
     EXISTS = "exists"
     IN = "in"
+    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subquery:
-    """A query inside an expression; `operand` is what IN looks for."""
+    """A query inside an expression; `operand` is what IN looks for.
+
+    ANY compares it by `operator` with each row, and is true if one of the comparisons is.
+    """
 
     use: SubqueryUse
     query: "Query"
@@ -149,6 +153,7 @@ class Subquery:
     is_correlated: bool = False
     offset: int = 0
     prefix: str = ""
+    operator: str = "="
 
 
 Expression: TypeAlias = Column | Constant | Call | Case | InList | Aggregate | Window | Subquery

@@ -32,7 +32,9 @@ from bitbrook.algebra.expressions import (
 from bitbrook.query.pql.tree import Operator
 from bitbrook.query.pql.values import bounds_of, records_within
 from bitbrook.query.sql.bind.literals import exact_value, nanoseconds_of
+from bitbrook.query.sql.comparing import any_of
 from bitbrook.query.sql.distances import find_distance, within
+from bitbrook.query.sql.functions.numbers import OPPOSITE
 from bitbrook.query.sql.keys import Test, is_worth_it, key_test, passing_keys
 from bitbrook.query.sql.record_sets import intersection, union
 from bitbrook.query.sql.tree import (
@@ -71,7 +73,6 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -179,11 +180,11 @@ class Conditions:
                     Constant(value=int() as year),
                 ),
             ) if name in _OPERATORS:
-                return self._years(name if is_true else _OPPOSITE[name], column, year)
+                return self._years(name if is_true else OPPOSITE[name], column, year)
             case Call(name=name, arguments=(left, right)) if name in _OPERATORS:
                 distance = find_distance(left, self._scan)
                 if distance is not None and isinstance(right, Constant):
-                    symbol = name if is_true else _OPPOSITE[name]
+                    symbol = name if is_true else OPPOSITE[name]
                     return within(distance, _OPERATORS[symbol], right)
                 return self._comparison(name, left, right, is_true=is_true)
             case InList(operand=Column() as column):
@@ -191,6 +192,8 @@ class Conditions:
                 return self._among(column, items, is_true=is_true)
             case Subquery(use=SubqueryUse.IN, operand=Column() as column) if not node.is_correlated:
                 return self._among(column, self._values_of(node), is_true=is_true)
+            case Subquery(use=SubqueryUse.ANY, operand=Column()) if not node.is_correlated:
+                return self.true_of(any_of(node, self._values_of(node), is_true=is_true))
             case Call(name="LIKE", arguments=(Column() as column, pattern)):
                 return self._like(column, self._constant(pattern), is_true=is_true)
             case Call(
@@ -246,7 +249,7 @@ class Conditions:
             raise NotBitmaps
         field, constant = self._field(left), self._constant(right)
         if not is_true:
-            symbol = _OPPOSITE[symbol]
+            symbol = OPPOSITE[symbol]
         if constant.value is None:
             return Nothing()
         if field is not None and field.is_vector:

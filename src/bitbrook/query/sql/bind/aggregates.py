@@ -13,8 +13,10 @@ from bitbrook.query.sql.bind.scope import Scope
 from bitbrook.query.sql.bind.windows import WindowBinder
 from bitbrook.query.sql.functions.aggregates import (
     AGGREGATES,
+    EXTREMES_MAX,
     IGNORING_NULLS,
     WINDOW_FUNCTIONS,
+    WITH_COUNT,
 )
 from bitbrook.query.sql.functions.aggregates_beyond import WITHIN_GROUP
 from bitbrook.query.sql.functions.table import ALIASES
@@ -86,6 +88,9 @@ class AggregateBinder:
         is_windowed: bool = False,
     ) -> Aggregate:
         function = AGGREGATES[name]
+        if len(nodes) == 2 and name in WITH_COUNT:
+            # By another name, since bitmaps know min and max.
+            function, name = WITH_COUNT[name], f"{name} OF N"
         if name == "COUNT" and (not nodes or isinstance(nodes[0], exp.Star)) and len(nodes) < 2:
             arguments: list[Expression] = []
         else:
@@ -205,6 +210,11 @@ class AggregateBinder:
         if name in _NOT_OF_ID and isinstance(first, Column) and first.name == "_id":
             message = f"_id column cannot be used in aggregate function '{name.lower()}'"
             raise self._text.error(message, first.offset)
+        if name.endswith(" OF N"):
+            count = arguments[1]
+            assert isinstance(count, Constant), "checked to be a literal"
+            if not isinstance(count.value, int) or not 1 <= count.value <= EXTREMES_MAX:
+                raise self._text.error(f"value '{count.value}' out of range", count.offset)
         if name in {"PERCENTILE", "QUANTILE_CONT", "QUANTILE_DISC"}:
             nth = arguments[1]
             assert isinstance(nth, Constant), "checked to be a literal"

@@ -17,6 +17,7 @@ from bitbrook.query.sql.bind.moments import MomentBinder
 from bitbrook.query.sql.bind.nested import NestedBinder
 from bitbrook.query.sql.bind.places import chain_of, name_of, offset_of
 from bitbrook.query.sql.bind.predicates import PredicateBinder
+from bitbrook.query.sql.bind.quantified import QuantifiedBinder, quantifier_of
 from bitbrook.query.sql.bind.scope import Scope
 from bitbrook.query.sql.functions.lists import LAMBDAS
 from bitbrook.query.sql.functions.table import ALIASES, SCALARS
@@ -53,6 +54,7 @@ _ARITHMETIC: dict[type[Node], str] = {
     exp.Sub: "-",
     exp.Mul: "*",
     exp.Div: "/",
+    exp.IntDiv: "//",
     exp.Mod: "%",
     exp.BitwiseAnd: "&",
     exp.BitwiseOr: "|",
@@ -81,6 +83,7 @@ class ExpressionBinder:
         self._predicates = PredicateBinder(self.bind, self.condition, scope)
         self._moments = MomentBinder(self.bind, scope)
         self._nested = NestedBinder(self.bind, scope)
+        self._quantified = QuantifiedBinder(self.bind, self._column_query, scope.text)
         self._aggregates = AggregateBinder(self.bind, scope)
         self._binders: dict[type[Node], Callable[[Any], Expression]] = {
             exp.Column: self._column,
@@ -112,6 +115,8 @@ class ExpressionBinder:
             exp.Dot: self._nested.dot,
             exp.Identifier: self._name,
             exp.ILike: self._predicates.like,
+            exp.Glob: self._predicates.like,
+            exp.RegexpLike: self._predicates.matches,
             exp.SimilarTo: self._predicates.similar,
             exp.NullSafeEQ: self._predicates.distinct_from,
             exp.NullSafeNEQ: self._predicates.distinct_from,
@@ -137,8 +142,13 @@ class ExpressionBinder:
             left, right = self.bind(node.this), self.bind(node.expression)
             return operators.arithmetic(_ARITHMETIC[kind], left, right, self.text)
         if kind in _COMPARISONS:
-            left, right = self.bind(node.this), self.bind(node.expression)
-            return operators.comparison(_COMPARISONS[kind], left, right, self.text)
+            left, quantifier = self.bind(node.this), quantifier_of(node.expression)
+            if quantifier is not None:
+                is_all, of = quantifier
+                return self._quantified.compared(_COMPARISONS[kind], left, of, is_all=is_all)
+            return operators.comparison(
+                _COMPARISONS[kind], left, self.bind(node.expression), self.text
+            )
         bind = self._binders.get(kind)
         if bind is None:
             raise self.text.error(
@@ -258,14 +268,10 @@ class ExpressionBinder:
         operand = self.bind(node.this)
         query = node.args.get("query")
         if query is not None:
-            bound, inner = self._query(query)
-            self._one_column(bound, offset_of(query))
-            output = bound.columns[0][1]
-            probe = Column(0, "", output, operand.offset)
-            operators.brought_together(operand, probe, self.text)
-            return Subquery(
-                SubqueryUse.IN, bound, BOOL, operand, inner.is_correlated, operand.offset
-            )
+            bound, is_correlated = self._column_query(query)
+            probe = Column(0, "", bound.columns[0][1], operand.offset)
+            operand = operators.beside_rows(operand, probe, offset_of(query), self.text)
+            return Subquery(SubqueryUse.IN, bound, BOOL, operand, is_correlated, operand.offset)
         if node.args.get("unnest") is not None or node.args.get("field") is not None:
             raise self.text.error("IN takes a list in parentheses", offset_of(node))
         items = [self.bind(item) for item in node.expressions]
@@ -292,14 +298,13 @@ class ExpressionBinder:
         return Subquery(SubqueryUse.EXISTS, bound, BOOL, None, inner.is_correlated, offset_of(node))
 
     def _scalar_query(self, node: Node) -> Expression:
-        bound, inner = self._query(node)
-        self._one_column(bound, offset_of(node))
+        bound, is_correlated = self._column_query(node)
         return Subquery(
             SubqueryUse.SCALAR,
             bound,
             bound.columns[0][1],
             None,
-            inner.is_correlated,
+            is_correlated,
             offset_of(node),
             self.text.prefix(offset_of(node)),
         )
@@ -311,9 +316,12 @@ class ExpressionBinder:
             bound.is_correlated = True
         return bound, inner
 
-    def _one_column(self, query: Query, offset: int) -> None:
-        if len(query.columns) != 1:
-            raise self.text.error("a subquery here must select one column", offset)
+    def _column_query(self, node: Node) -> tuple[Query, bool]:
+        """Return a query of one column, and whether it names columns around it."""
+        bound, inner = self._query(node)
+        if len(bound.columns) != 1:
+            raise self.text.error("a subquery here must select one column", offset_of(node))
+        return bound, inner.is_correlated
 
     def _call(self, node: exp.Anonymous) -> Expression:
         name, offset = str(node.name).upper(), offset_of(node)

@@ -15,7 +15,7 @@ from bitbrook.query.sql.functions.numbers import (
 )
 from bitbrook.query.sql.functions.times import TIME_FUNCTIONS
 from bitbrook.query.sql.positions import StatementText
-from bitbrook.query.sql.tree import Call, Constant, Expression, InList
+from bitbrook.query.sql.tree import Call, Column, Constant, Expression, InList
 from bitbrook.query.sql.types import BOOL, TIMESTAMP, Kind, SqlType, are_equatable
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN
 
@@ -35,7 +35,7 @@ def incompatible(
 def arithmetic(
     operator: str, left: Expression, right: Expression, text: StatementText
 ) -> Expression:
-    """Return `left operator right` for + - * / % & | << >> and ||."""
+    """Return `left operator right` for + - * / // % & | << >> and ||."""
     function = OPERATORS[operator]
     for operand, parameter in zip((left, right), function.parameters, strict=True):
         if not parameter.accepts(operand.type):
@@ -136,6 +136,20 @@ def as_time(operand: Expression, text: StatementText) -> Expression:
     return Call("PARSETIMESTAMP", (operand,), TIMESTAMP, function.render, operand.offset, prefix)
 
 
+def beside_rows(
+    operand: Expression, column: Column, offset: int, text: StatementText
+) -> Expression:
+    """Return an operand that is compared with each row of a query, which stands at `offset`.
+
+    A text beside times is read as one; texts beside a time would have to be, each of them.
+    """
+    ready, other = brought_together(operand, column, text)
+    if other is not column:
+        message = f"types '{operand.type}' and '{column.type}' are not equatable"
+        raise text.error(message, offset)
+    return ready
+
+
 def in_list(operand: Expression, items: list[Expression], text: StatementText) -> Expression:
     """Return whether an operand equals one of the items."""
     pairs = [brought_together(operand, item, text) for item in items]
@@ -147,7 +161,7 @@ def in_list(operand: Expression, items: list[Expression], text: StatementText) -
 def like(
     operand: Expression, pattern: Expression, text: StatementText, word: str = "LIKE"
 ) -> Expression:
-    """Return whether a string matches a pattern of `%` and `_`; ILIKE takes any case."""
+    """Return whether a string matches a pattern: LIKE, ILIKE of any case, or GLOB."""
     for side in (operand, pattern):
         if not (side.type.is_text or side.type.kind is Kind.VOID):
             raise incompatible(word, side, text)

@@ -37,7 +37,7 @@ from bitbrook.query.sql.tree import (
     Source,
     walk,
 )
-from bitbrook.query.sql.types import BOOL, INT, STRING, VOID, Kind, common_type, list_of
+from bitbrook.query.sql.types import BOOL, INT, STRING, VOID, Kind, SqlType, common_type, list_of
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expression as Node
@@ -252,33 +252,28 @@ class _Unpivot:
 
     def bound(self) -> Select:
         """Return the SELECT that makes a row of each column."""
-        name, value, nodes = self._written()
-        columns = [pair for node in nodes for pair in self._columns(node)]
-        if not columns:
+        name, values, nodes = self._written()
+        groups = [group for node in nodes for group in self._columns(node, len(values))]
+        if not groups:
             raise self._text.error("UNPIVOT needs columns", self._offset)
-        kind = VOID
-        for column, _ in columns:
-            together = common_type(kind, column.type)
-            if together is None:
-                message = f"types '{kind}' and '{column.type}' are not equatable"
-                raise self._text.error(message, column.offset)
-            kind = together
-        made = [column for column, _ in columns]
+        labels = [Constant.of(label, STRING, self._offset) for _, label in groups]
+        made = list(zip(*(columns for columns, _ in groups), strict=True))
+        kinds = [self._common(columns) for columns in made]
+        named = [column for columns in made for column in columns]
         rest = [
             Output(shown, relation.find(shown, 0) or peeked)
             for relation in self._scope.visible()
             for shown, _ in list(relation.columns)
-            if (peeked := relation.peek(shown)) is not None and peeked not in made
+            if (peeked := relation.peek(shown)) is not None and peeked not in named
         ]
-        labels = [Constant.of(label, STRING, self._offset) for _, label in columns]
         listed = SCALARS["LIST_VALUE"]
         lists = [
             Call("LIST_VALUE", tuple(parts), list_of(item), listed.render, self._offset)
-            for parts, item in ((labels, STRING), (made, kind))
+            for parts, item in ((labels, STRING), *zip(made, kinds, strict=True))
         ]
         unnested = [
             Output(shown, Call(UNNEST, (each,), each.type.item, lambda a, _: f"unnest({a[0]})"))
-            for shown, each in zip((name, value), lists, strict=True)
+            for shown, each in zip((name, *values), lists, strict=True)
         ]
         inner = Select([*rest, *unnested], self._source, is_correlated=self._scope.is_correlated)
         number = self._scope.statement.next_relation(self._offset)
@@ -288,31 +283,60 @@ class _Unpivot:
         ]
         where: list[Expression] = []
         if not self._node.args.get("include_nulls"):
-            test = is_null(outputs[-1].expression)
-            where = [Call("NOT", (test,), BOOL, LOGIC["NOT"], self._offset)]
+            tests = [is_null(output.expression) for output in outputs[-len(values) :]]
+            where = [Call("NOT", (test,), BOOL, LOGIC["NOT"], self._offset) for test in tests]
         return Select(
             outputs, Derived(number, inner), where, is_correlated=self._scope.is_correlated
         )
 
-    def _written(self) -> tuple[str, str, list[Node]]:
+    def _common(self, columns: tuple[Column, ...]) -> SqlType:
+        kind = VOID
+        for column in columns:
+            together = common_type(kind, column.type)
+            if together is None:
+                message = f"types '{kind}' and '{column.type}' are not equatable"
+                raise self._text.error(message, column.offset)
+            kind = together
+        return kind
+
+    def _written(self) -> tuple[str, list[str], list[Node]]:
         """Return what the columns of names and values are called, and the nodes of the columns."""
         fields = self._node.args.get("fields")
         if not fields:
             into = self._node.args.get("into")
             if into is None:
-                return "name", "value", list(self._node.expressions)
-            if len(into.expressions) != 1:
-                raise self._text.unsupported("UNPIVOT makes one column of values", self._offset)
-            return name_of(into.this), name_of(into.expressions[0]), list(self._node.expressions)
+                return "name", ["value"], list(self._node.expressions)
+            return (
+                name_of(into.this),
+                [name_of(each) for each in into.expressions],
+                list(self._node.expressions),
+            )
         [field, *others] = fields
         values = self._node.expressions
-        if others or len(values) != 1 or isinstance(values[0], exp.Tuple):
-            raise self._text.unsupported("UNPIVOT makes one column of values", self._offset)
-        return field.this.name.lower(), values[0].name.lower(), list(field.expressions)
+        if others or len(values) != 1:
+            raise self._text.unsupported("UNPIVOT makes one column of names", self._offset)
+        written = values[0].expressions if isinstance(values[0], exp.Tuple) else values
+        return (
+            field.this.name.lower(),
+            [each.name.lower() for each in written],
+            list(field.expressions),
+        )
 
-    def _columns(self, node: Node) -> list[tuple[Column, str]]:
+    def _columns(self, node: Node, width: int) -> list[tuple[list[Column], str]]:
+        """Return columns, as many as there are columns of values, and what they are called."""
         alias = node.args.get("alias") if isinstance(node, exp.PivotAlias | exp.Alias) else None
         written = node if alias is None else node.this
+        if width == 1 and not isinstance(written, exp.Tuple):
+            return [([column], name) for column, name in self._named(written, alias)]
+        parts = written.expressions if isinstance(written, exp.Tuple) else [written]
+        named = [pair for part in parts for pair in self._named(part, None)]
+        if len(named) != width:
+            message = f"UNPIVOT makes {width} columns of values; {len(named)} columns stand here"
+            raise self._text.error(message, offset_of(node))
+        label = "_".join(name for _, name in named) if alias is None else alias.name
+        return [([column for column, _ in named], label)]
+
+    def _named(self, written: Node, alias: Node | None) -> list[tuple[Column, str]]:
         constant = plain(written, self._text)
         if constant is not None:
             raise self._text.error("a column is expected", constant.offset)
@@ -324,7 +348,7 @@ class _Unpivot:
         columns = []
         for name, bound in selected:
             if not isinstance(bound, Column):
-                raise self._text.error("a column is expected", offset_of(node))
+                raise self._text.error("a column is expected", offset_of(written))
             columns.append((bound, name if alias is None else alias.name))
         return columns
 

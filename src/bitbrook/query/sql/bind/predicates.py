@@ -10,7 +10,7 @@ from bitbrook.query.sql.bind.calls import scalar
 from bitbrook.query.sql.bind.places import offset_of
 from bitbrook.query.sql.bind.scope import Scope
 from bitbrook.query.sql.tree import Case, Constant, Expression
-from bitbrook.query.sql.types import VOID, common_type
+from bitbrook.query.sql.types import VOID, Kind, common_type
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expression as Node
@@ -61,12 +61,20 @@ class PredicateBinder:
         ]
         return operators.connected("AND", tests, self._text)
 
-    def like(self, node: exp.Like | exp.ILike) -> Expression:
-        """Return `x LIKE y` or `x ILIKE y`."""
-        word = "LIKE" if isinstance(node, exp.Like) else "ILIKE"
+    def like(self, node: exp.Like | exp.ILike | exp.Glob) -> Expression:
+        """Return `x LIKE y`, `x ILIKE y` or `x GLOB y`."""
+        word = type(node).__name__.upper()
         operand, pattern = self._bind(node.this), self._bind(node.expression)
         tested = operators.like(operand, pattern, self._text, word)
         return operators.negation(tested, self._text) if node.args.get("negate") else tested
+
+    def matches(self, node: exp.RegexpLike) -> Expression:
+        """Return `x ~ y`: whether a pattern is found in x."""
+        operand, pattern = self._bind(node.this), self._bind(node.expression)
+        for side in (operand, pattern):
+            if not (side.type.is_text or side.type.kind is Kind.VOID):
+                raise operators.incompatible("~", side, self._text)
+        return scalar("REGEXP_MATCHES", [operand, pattern], operand.offset, self._text)
 
     def similar(self, node: exp.SimilarTo) -> Expression:
         """Return `x SIMILAR TO y`."""

@@ -164,6 +164,7 @@ class SourceBinder:
         alias: Node | None,
         default: str,
         offset: int,
+        *,
         scan: Scan | None = None,
     ) -> None:
         """Let columns name a relation, by the names that its alias gives to the first of them."""
@@ -177,7 +178,7 @@ class SourceBinder:
             given = [name_of(each) for each in names]
             given += [known for known, _ in columns[len(given) :]]
             for index, node in enumerate(names):
-                if given.count(given[index]) > 1:
+                if given[index] in given[:index] + given[len(names) :]:
                     message = f"duplicate column '{given[index]}'"
                     raise self._text.error(message, offset_of(node))
             stored = {new: known for new, (known, _) in zip(given, columns, strict=True)}
@@ -250,7 +251,7 @@ class SourceBinder:
             return self._view(name, alias, number, offset)
         flattened = self._flattened(node, table)
         scan = Scan(number, table, flattened)
-        self._name(number, columns_of(table), alias, name, offset, scan)
+        self._name(number, columns_of(table), alias, name, offset, scan=scan)
         return scan
 
     def _flattened(self, node: exp.Table, table: TableSchema) -> frozenset[str]:

@@ -45,6 +45,10 @@ class BitbrookParser(parser.Parser):
         TokenType.PIVOT: lambda self: self._parse_simplified_pivot(),
         TokenType.UNPIVOT: lambda self: self._parse_simplified_pivot(is_unpivot=True),
     }
+    RANGE_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+        **parser.Parser.RANGE_PARSERS,
+        TokenType.TILDE: parser.binary_range_parser(exp.RegexpLike),
+    }
     EXPONENT: ClassVar[dict[TokenType, type[exp.Expr]]] = {
         TokenType.DSTAR: exp.Pow,
         TokenType.CARET: exp.Pow,

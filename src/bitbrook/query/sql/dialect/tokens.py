@@ -31,6 +31,7 @@ class BitbrookTokenizer(Tokenizer):
         "QUALIFY": TokenType.QUALIFY,
         "POSITIONAL": TokenType.POSITIONAL,
         "**": TokenType.DSTAR,
+        "//": TokenType.DIV,
     }
     COMMANDS: ClassVar[set[TokenType]] = set()
 

@@ -26,10 +26,13 @@ from bitbrook.query.sql.functions.definitions import (
     unscaled,
 )
 from bitbrook.query.sql.tree import Aggregate, Call, Expression
-from bitbrook.query.sql.types import DOUBLE, INT, Kind, SqlType, decimal
+from bitbrook.query.sql.types import DOUBLE, INT, Kind, SqlType, decimal, list_of
 
 AVERAGE_SCALE = 4
 SPREAD_SCALE = 6
+
+EXTREMES_MAX = 10_000
+"""Values that min(c, n) and max(c, n) may gather of a group."""
 
 _RANKED = Parameter("decimal", of_kind(Kind.INT, Kind.ID, Kind.DECIMAL, Kind.TIMESTAMP))
 
@@ -45,6 +48,10 @@ def _average_type(arguments: Sequence[Expression]) -> SqlType:
 
 def _first_type(arguments: Sequence[Expression]) -> SqlType:
     return arguments[0].type
+
+
+def _list_type(arguments: Sequence[Expression]) -> SqlType:
+    return list_of(arguments[0].type)
 
 
 def _distinct(call: Aggregate) -> str:
@@ -86,6 +93,10 @@ def _extreme(function: str) -> Callable[[list[str], Aggregate], str]:
     return lambda arguments, _: f"{function}({arguments[0]}){MODIFIERS}"
 
 
+def _extremes(function: str) -> Callable[[list[str], Aggregate], str]:
+    return lambda arguments, _: f"{function}({', '.join(arguments)}){MODIFIERS}"
+
+
 def _percentile(arguments: list[str], call: Aggregate) -> str:
     nth = constant_of(call.arguments[1]).value
     values = f"list_sort(list({arguments[0]}){MODIFIERS})"
@@ -115,6 +126,12 @@ AGGREGATES = {
     "CORR": AggregateFunction((NUMBER, NUMBER), decimal(SPREAD_SCALE), _correlation),
     **AGGREGATES_BEYOND,
 }
+
+WITH_COUNT = {
+    "MIN": AggregateFunction((ORDERED, LITERAL_INTEGER), _list_type, _extremes("min")),
+    "MAX": AggregateFunction((ORDERED, LITERAL_INTEGER), _list_type, _extremes("max")),
+}
+"""What aggregates are where a second argument says how many values are wanted."""
 
 
 def _ranking(function: str) -> Function:

@@ -8,7 +8,16 @@ sees the text of the statement.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bitbrook.query.sql.tree import Aggregate, Call, Constant, Expression
+from bitbrook.query.sql.tree import (
+    Aggregate,
+    Call,
+    Column,
+    Constant,
+    Expression,
+    Subquery,
+    is_lambda_part,
+    walk,
+)
 from bitbrook.query.sql.types import Kind, SqlType
 from bitbrook.schema.field_types import TimeUnit
 
@@ -136,6 +145,24 @@ def failure(call: Call | Aggregate, message: str, shown: str | None = None) -> s
 def out_of_range(call: Call | Aggregate, shown: str) -> str:
     """Return SQL that fails because a value is out of range."""
     return failure(call, "value '{}' out of range", shown)
+
+
+def largest(call: Call, once: int, each: int, each_of_list: int) -> int:
+    """Return which of three sizes a call may make: once, for each record, or in a lambda."""
+    parts = list(walk(call))
+    if any(map(is_lambda_part, parts)):
+        return each_of_list
+    return each if any(isinstance(part, Column | Subquery) for part in parts) else once
+
+
+def sized(size: str, is_too_large: str, fails: str, made: Callable[[str], str]) -> str:
+    """Return SQL of something that has a size, or that fails if it is too large.
+
+    DuckDB makes what is constant before it looks at conditions: the size goes into `made` as
+    nothing where it is too large.
+    """
+    within = f"CASE WHEN {is_too_large} THEN 0 ELSE {size} END"
+    return f"CASE WHEN {is_too_large} THEN {fails} ELSE {made(within)} END"
 
 
 def constant_of(expression: Expression) -> Constant:

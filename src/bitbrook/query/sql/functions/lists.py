@@ -21,7 +21,9 @@ from bitbrook.query.sql.functions.definitions import (
     cast,
     constant_of,
     failure,
+    largest,
     quoted,
+    sized,
     unscaled,
 )
 from bitbrook.query.sql.functions.numbers import ALIKE, any_type
@@ -36,10 +38,17 @@ from bitbrook.query.sql.types import (
     common_type,
     decimal,
     list_of,
+    struct_of,
 )
 
 ITEMS_MAX = 1_000_000
-"""What range() may make at once."""
+"""What range() and list_resize() may make once for a statement."""
+
+ITEMS_OF_EACH_MAX = 10_000
+"""What they may make for each record: DuckDB makes those of 2,048 at once."""
+
+ITEMS_IN_LIST_MAX = 1_000
+"""What they may make for each thing in a list, in a lambda."""
 
 LAMBDAS = {"LIST_TRANSFORM": (1, 2), "LIST_FILTER": (1, 2), "LIST_REDUCE": (2, 3)}
 """The functions that take a lambda, and how many names it may have."""
@@ -116,6 +125,34 @@ def _with_item(function: str, *, is_first: bool = False) -> Callable[[list[str],
     return render
 
 
+def _zip_type(arguments: Sequence[Expression]) -> SqlType:
+    kinds = [each.type.item for each in arguments]
+    return list_of(struct_of([(f"c{index}", kind) for index, kind in enumerate(kinds)]))
+
+
+def _zipped(arguments: list[str], call: Call) -> str:
+    return cast(f"list_zip({', '.join(arguments)})", call.type)
+
+
+def _resize_type(arguments: Sequence[Expression]) -> SqlType:
+    return _list(arguments) if len(arguments) < 3 else _list_and_item((arguments[0], arguments[2]))
+
+
+def _resized(arguments: list[str], call: Call) -> str:
+    size = cast(arguments[1], INT)
+    most = largest(call, ITEMS_MAX, ITEMS_OF_EACH_MAX, ITEMS_IN_LIST_MAX)
+    rest = "".join(f", {cast(each, call.type.item)}" for each in arguments[2:])
+    return sized(
+        size,
+        f"{size} < 0 OR {size} > {most}",
+        failure(call, f"list_resize() makes a list of 0 to {most:,}, not {{}}", size),
+        lambda within: (
+            f"CASE WHEN {size} IS NOT NULL "
+            f"THEN list_resize({cast(arguments[0], call.type)}, {within}{rest}) END"
+        ),
+    )
+
+
 def _sorted(arguments: list[str], call: Call) -> str:
     words = [str(constant_of(each).value).upper() for each in call.arguments[1:]]
     allowed = ({"ASC", "DESC"}, {"NULLS FIRST", "NULLS LAST"})
@@ -144,11 +181,16 @@ def _range(stop_included: bool) -> Callable[[list[str], Call], str]:  # noqa: FB
         if len(arguments) > 2:
             step = arguments[2]
         start, stop, step = (cast(each, INT) for each in (start, stop, step))
+        most = largest(call, ITEMS_MAX, ITEMS_OF_EACH_MAX, ITEMS_IN_LIST_MAX)
         wide = f"(CAST({stop} AS HUGEINT) - CAST({start} AS HUGEINT))"
-        fails = failure(call, f"{function}() makes at most {ITEMS_MAX:,} numbers")
+        fails = failure(call, f"{function}() makes at most {most:,} numbers")
+        is_too_large = f"{step} = 0 OR {wide} // nullif({step}, 0) > {most}"
+        # DuckDB makes what is constant before it looks at conditions.
         return (
-            f"CASE WHEN {step} = 0 OR {wide} // nullif({step}, 0) > {ITEMS_MAX} THEN {fails} "
-            f"ELSE {function}({start}, {stop}, {step}) END"
+            f"CASE WHEN {is_too_large} THEN {fails} ELSE {function}("
+            f"CASE WHEN {is_too_large} THEN 0 ELSE {start} END, "
+            f"CASE WHEN {is_too_large} THEN 0 ELSE {stop} END, "
+            f"CASE WHEN {is_too_large} THEN 1 ELSE {step} END) END"
         )
 
     return render
@@ -273,6 +315,8 @@ LIST_FUNCTIONS: dict[str, Function] = {
     ),
     "LIST_SLICE": call_of("list_slice", LISTED, INTEGER, INTEGER, returns=_list),
     "LIST_EXTRACT": call_of("list_extract", LISTED, INTEGER, returns=_item),
+    "LIST_ZIP": Function((LISTED,), _zip_type, _zipped, repeats=True),
+    "LIST_RESIZE": Function((LISTED, INTEGER, ANY), _resize_type, _resized, required=2),
     "LIST_SELECT": call_of("list_select", LISTED, _INTEGERS, returns=_list),
     "LIST_WHERE": call_of("list_where", LISTED, _TRUTHS, returns=_list),
     "LIST_GRADE_UP": call_of("list_grade_up", LISTED, returns=list_of(INT)),

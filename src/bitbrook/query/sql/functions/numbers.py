@@ -110,6 +110,7 @@ OPERATORS = {
     "-": Function((NUMBER, NUMBER), _sum_type, _infix("-")),
     "*": Function((NUMBER, NUMBER), _product_type, _product),
     "/": Function((NUMBER, NUMBER), _sum_type, _quotient),
+    "//": Function((INTEGER, INTEGER), INT, _quotient),
     "%": Function((INTEGER, INTEGER), INT, _remainder),
     "&": Function((INTEGER, INTEGER), INT, _bits("&")),
     "|": Function((INTEGER, INTEGER), INT, _bits("|")),
@@ -139,6 +140,8 @@ def _comparison(operator: str) -> Callable[[list[str], Call], str]:
 
 
 COMPARISONS = {operator: _comparison(operator) for operator in ("=", "<>", "<", "<=", ">", ">=")}
+OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+"""What is true of two values where a comparison is false."""
 
 LOGIC: dict[str, Callable[[list[str], Call], str]] = {
     "AND": lambda arguments, _: "(" + " AND ".join(arguments) + ")",
@@ -148,6 +151,7 @@ LOGIC: dict[str, Callable[[list[str], Call], str]] = {
     "DISTINCT FROM": lambda arguments, _: f"({arguments[0]} IS DISTINCT FROM {arguments[1]})",
     "ILIKE": lambda arguments, _: f"({arguments[0]} ILIKE {arguments[1]})",
     "LIKE": lambda arguments, _: f"({arguments[0]} LIKE {arguments[1]})",
+    "GLOB": lambda arguments, _: f"({arguments[0]} GLOB {arguments[1]})",
 }
 
 

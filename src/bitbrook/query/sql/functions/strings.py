@@ -1,5 +1,7 @@
 """Functions of strings. Positions count from 0, as in the reference."""
 
+import re
+
 from bitbrook.query.sql.functions.definitions import (
     ANY,
     INTEGER,
@@ -11,14 +13,33 @@ from bitbrook.query.sql.functions.definitions import (
     Parameter,
     constant_of,
     failure,
+    largest,
     out_of_range,
     quoted,
+    sized,
     template,
 )
 from bitbrook.query.sql.tree import Call, Expression
 from bitbrook.query.sql.types import INT, STRING, Kind
 
 LENGTH_MAX = 16 << 20
+"""Characters of a text that is made once for a statement."""
+
+FORMAT_WIDTH_MAX = 10_000
+
+LENGTH_OF_EACH_MAX = 64 << 10
+"""Characters of a text that is made for each record: DuckDB makes those of 2,048 at once."""
+
+
+LENGTH_IN_LIST_MAX = 1_000
+"""Characters of a text that a lambda makes for each thing in a list."""
+
+
+def length_max(call: Call) -> int:
+    """Return how many characters a call may make."""
+    return largest(call, LENGTH_MAX, LENGTH_OF_EACH_MAX, LENGTH_IN_LIST_MAX)
+
+
 """Characters that REPLICATE and SPACE may make."""
 
 
@@ -79,10 +100,12 @@ def _char(arguments: list[str], call: Call) -> str:
 
 def _replicate(arguments: list[str], call: Call) -> str:
     text, count = arguments if len(arguments) == 2 else ("' '", arguments[0])
-    return (
-        f"CASE WHEN {count} < 0 OR {count} > {LENGTH_MAX} OR {count} * length({text}) > "
-        f"{LENGTH_MAX} THEN {out_of_range(call, count)} "
-        f"ELSE repeat({text}, CAST({count} AS BIGINT)) END"
+    most = f"{length_max(call)} // greatest(length({text}), 1)"
+    return sized(
+        f"CAST({count} AS BIGINT)",
+        f"{count} < 0 OR {count} > {most}",
+        out_of_range(call, count),
+        lambda size: f"repeat({text}, {size})",
     )
 
 
@@ -93,10 +116,14 @@ def _str(arguments: list[str], call: Call) -> str:
     assert isinstance(precision, int), "checked by the binder"
     precision = max(0, min(precision, 18))
     text = f"CAST(CAST({number} AS DECIMAL(38, {precision})) AS VARCHAR)"
-    return (
-        f"CASE WHEN {length} < 0 OR {length} > {LENGTH_MAX} THEN {out_of_range(call, length)} "
-        f"WHEN length({text}) > {length} THEN repeat('*', CAST({length} AS BIGINT)) "
-        f"ELSE lpad({text}, CAST({length} AS INTEGER), ' ') END"
+    return sized(
+        f"CAST({length} AS BIGINT)",
+        f"{length} < 0 OR {length} > {length_max(call)}",
+        out_of_range(call, length),
+        lambda size: (
+            f"CASE WHEN length({text}) > {length} THEN repeat('*', {size}) "
+            f"ELSE lpad({text}, CAST({size} AS INTEGER), ' ') END"
+        ),
     )
 
 
@@ -137,6 +164,8 @@ def _format(arguments: list[str], call: Call) -> str:
 
 def _formatted(flags: str, verb: str, sql: str, argument: Expression) -> str:
     """Return one argument as a verb of Go's writes it."""
+    if any(int(digits) > FORMAT_WIDTH_MAX for digits in re.findall("[0-9]+", flags)):
+        return "'%!(BADWIDTH)'"
     kind = argument.type
     match verb:
         case "v" | "s" | "t" | "d" if not flags:

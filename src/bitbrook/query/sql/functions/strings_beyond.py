@@ -16,9 +16,10 @@ from bitbrook.query.sql.functions.definitions import (
     cast,
     out_of_range,
     quoted,
+    sized,
 )
 from bitbrook.query.sql.functions.numbers import any_type
-from bitbrook.query.sql.functions.strings import LENGTH_MAX
+from bitbrook.query.sql.functions.strings import length_max
 from bitbrook.query.sql.tree import Call
 from bitbrook.query.sql.types import BOOL, DOUBLE, ID, INT, STRING, list_of
 
@@ -40,9 +41,11 @@ def _padded(function: str) -> Function:
     def render(arguments: list[str], call: Call) -> str:
         text, length, *rest = arguments
         filler = rest[0] if rest else "' '"
-        return (
-            f"CASE WHEN {length} < 0 OR {length} > {LENGTH_MAX} THEN {out_of_range(call, length)} "
-            f"ELSE {function}({text}, CAST({length} AS INTEGER), {filler}) END"
+        return sized(
+            f"CAST({length} AS INTEGER)",
+            f"{length} < 0 OR {length} > {length_max(call)}",
+            out_of_range(call, length),
+            lambda size: f"{function}({text}, {size}, {filler})",
         )
 
     return Function((TEXT, INTEGER, TEXT), STRING, render, required=2)
@@ -77,12 +80,16 @@ def _json(function: str) -> Callable[[list[str], Call], str]:
 def _in_base(arguments: list[str], call: Call) -> str:
     number, radix, *rest = arguments
     length = rest[0] if rest else "1"
+    written = sized(
+        f"CAST({length} AS INTEGER)",
+        f"{length} < 0 OR {length} > 64",
+        out_of_range(call, length),
+        lambda size: f"to_base(CAST({number} AS BIGINT), CAST({radix} AS INTEGER), {size})",
+    )
     return (
         f"CASE WHEN {radix} < 2 OR {radix} > 36 THEN {out_of_range(call, radix)} "
         f"WHEN {number} < 0 THEN {out_of_range(call, number)} "
-        f"WHEN {length} < 0 OR {length} > 64 THEN {out_of_range(call, length)} "
-        f"ELSE to_base(CAST({number} AS BIGINT), CAST({radix} AS INTEGER), "
-        f"CAST({length} AS INTEGER)) END"
+        f"ELSE {written} END"
     )
 
 

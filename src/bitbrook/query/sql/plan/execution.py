@@ -138,11 +138,11 @@ class Execution:
         if "single row expected" in error.message:
             return place_of_rows(query)
 
-        def fails(select: Select) -> bool:
-            sql = Renderer(extraction).query(select)
+        def fails(part: Query) -> bool:
+            sql = Renderer(extraction).query(part)
             try:
                 answer = self._finisher.finish(sql, extraction.tables, self.budget)
-                settled(answer, [kind for _, kind in select.columns])
+                settled(answer, [kind for _, kind in part.columns])
             except (OutOfRange, InvalidStatement):
                 return True
             return False

@@ -7,6 +7,7 @@ nothing where nothing fails.
 
 from collections.abc import Callable, Iterator
 
+from bitbrook.query.sql.plan.failing_inside import place_inside
 from bitbrook.query.sql.plan.simplify import selects_in
 from bitbrook.query.sql.relations import expressions_of
 from bitbrook.query.sql.tree import (
@@ -33,12 +34,19 @@ UNPLACED = "[1:1]"
 """Begins a refusal whose place is not known."""
 
 
-def place_of_failure(query: Query, fails: Callable[[Select], bool]) -> str:
-    """Return `[line:column]` of what fails, `UNPLACED` if nothing fails by itself.
+def place_of_failure(query: Query, fails: Callable[[Query], bool]) -> str:
+    """Return `[line:column]` of what fails, `UNPLACED` if that does not come out.
 
-    `fails` tells whether a SELECT does.
+    `fails` tells whether a query does.
     """
     trials = 0
+
+    def whole_fails() -> bool:
+        nonlocal trials
+        trials += 1
+        # What is tried once too often fails, so that nothing more is blamed.
+        return trials > TRIALS_MAX or fails(query)
+
     for select in selects_in(query):
         if select.is_correlated:
             continue
@@ -48,6 +56,11 @@ def place_of_failure(query: Query, fails: Callable[[Select], bool]) -> str:
                 return UNPLACED
             if fails(_alone(candidate, select)):
                 return place
+    for select in selects_in(query):
+        if select.is_correlated:
+            inside = place_inside(select, whole_fails)
+            if inside is not None:
+                return inside
     return UNPLACED
 
 

@@ -1,21 +1,19 @@
-"""DELETE, UPDATE and COPY: writes to records that a query selects."""
+"""DELETE and UPDATE: writes to records that a query selects."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 
 from bitbrook.algebra.expressions import Records
-from bitbrook.algebra.partials import TimesPartial
-from bitbrook.algebra.questions import ExtractRecords, ExtractTimes
-from bitbrook.engine.batch import ID_COLUMN, TIME_SUFFIX, OperationKind
+from bitbrook.algebra.questions import ExtractRecords
+from bitbrook.engine.batch import OperationKind
 from bitbrook.query.results.sql_answer import SqlAnswer
 from bitbrook.query.sql.bind.places import name_of, offset_of
 from bitbrook.query.sql.session import Session
 from bitbrook.query.sql.statements.assigning import column_type_of, convert_outputs
 from bitbrook.query.sql.statements.batches import (
-    RECORDS_PER_BATCH,
     Origin,
     operation,
     stored_column,
@@ -23,20 +21,25 @@ from bitbrook.query.sql.statements.batches import (
 )
 from bitbrook.query.sql.statements.cursor import Cursor
 from bitbrook.query.sql.statements.definitions import find_table
-from bitbrook.query.sql.tree import Scan, Select
-from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
+from bitbrook.query.sql.tree import Query, Scan, Select
+from bitbrook.schema.field_types import FieldSchema, TableSchema
 
 
 def delete(cursor: Cursor, session: Session) -> SqlAnswer:
     """DELETE FROM t [WHERE ...]."""
+    table, query = read_delete(cursor, session)
+    ids = session.execution().run(query).column(0).combine_chunks()
+    write(session.database, table, [operation(OperationKind.DELETE, table, ids, {})])
+    return SqlAnswer()
+
+
+def read_delete(cursor: Cursor, session: Session) -> tuple[TableSchema, Query]:
+    """Return the table, and the query of the ids of its records that are to go."""
     cursor.expect("FROM")
     offset = cursor.offset
     table = find_table(cursor.expect_name("a table name"), offset, session)
     where = _read_where(cursor)
-    query = session.bind(_select(table, [_column("_id")], where))
-    ids = session.execution().run(query).column(0).combine_chunks()
-    write(session.database, table, [operation(OperationKind.DELETE, table, ids, {})])
-    return SqlAnswer()
+    return table, session.bind(_select(table, [_column("_id")], where))
 
 
 def _read_where(cursor: Cursor) -> exp.Expression | None:
@@ -60,8 +63,18 @@ def _select(
     return tree
 
 
-def update(cursor: Cursor, session: Session) -> SqlAnswer:
-    """UPDATE t SET c = expr, ... [WHERE ...]: expressions see the record as it was."""
+@dataclass(frozen=True, slots=True)
+class Updating:
+    """An UPDATE that has been read: the query of ids and new values, and where these stand."""
+
+    table: TableSchema
+    fields: list[FieldSchema]
+    query: Query
+    places: list[int]
+
+
+def read_update(cursor: Cursor, session: Session) -> Updating:
+    """Read `t SET c = expr, ... [WHERE ...]`."""
     offset = cursor.offset
     table = find_table(cursor.expect_name("a table name"), offset, session)
     cursor.expect("SET")
@@ -82,12 +95,19 @@ def update(cursor: Cursor, session: Session) -> SqlAnswer:
     targets = [column_type_of(table, field) for field in (None, *fields)]
     places = [offset, *(offset_of(value) for value in values)]
     convert_outputs(query, targets, places, session.text)
-    rows = session.execution().run(query)
+    return Updating(table, fields, query, places)
+
+
+def update(cursor: Cursor, session: Session) -> SqlAnswer:
+    """UPDATE t SET c = expr, ... [WHERE ...]: expressions see the record as it was."""
+    updating = read_update(cursor, session)
+    table, fields = updating.table, updating.fields
+    rows = session.execution().run(updating.query)
     ids = rows.column(0).combine_chunks()
     columns: dict[str, Any] = {}
     for index, field in enumerate(fields, start=1):
         column = rows.column(index).combine_chunks()
-        origin = Origin(session.text.prefix(places[index]))
+        origin = Origin(session.text.prefix(updating.places[index]))
         columns[field.name] = stored_column(field, column, origin)
     emptied = _emptied(table, fields, ids, session)
     written = operation(OperationKind.UPSERT, table, ids, columns)
@@ -126,57 +146,3 @@ def _emptied(
         for field in fields
     }
     return [operation(OperationKind.CLEAR, table, held.column("_id").combine_chunks(), columns)]
-
-
-def copy(cursor: Cursor, session: Session) -> SqlAnswer:
-    """COPY t TO t2: a new table with the fields and records of another."""
-    offset = cursor.offset
-    source = find_table(cursor.expect_name("a table name"), offset, session)
-    cursor.expect("TO")
-    at = cursor.offset
-    name = cursor.expect_name("a table name")
-    cursor.expect_done()
-    taken = {table.name for table in session.database.tables()} | session.database.views().keys()
-    if name in taken:
-        raise session.text.error(f"table or view '{name}' already exists", at)
-    target = session.database.create_table(
-        name, is_keyed=source.is_keyed, fields=source.fields, description=source.description
-    )
-    execution = session.execution()
-    names = tuple(field.name for field in source.fields)
-    records = execution.extract(Scan(0, source), ExtractRecords(names))
-    for start in range(0, records.num_rows, RECORDS_PER_BATCH):
-        session.budget.check()
-        part = records.slice(start, RECORDS_PER_BATCH).combine_chunks()
-        columns = {
-            field.name: stored_column(field, part.column(field.name).combine_chunks())
-            for field in target.fields
-        }
-        ids = part.column("_id").combine_chunks()
-        write(session.database, target, [operation(OperationKind.UPSERT, target, ids, columns)])
-    for field in source.fields:
-        if field.type is FieldType.TIME:
-            _copy_times(field, source, target, records.column(ID_COLUMN), session)
-    return SqlAnswer()
-
-
-def _copy_times(
-    field: FieldSchema,
-    source: TableSchema,
-    target: TableSchema,
-    copied: pa.ChunkedArray,
-    session: Session,
-) -> None:
-    """Tell the members of a time field in a copy when they are of."""
-    partial = session.execution().ask(source, ExtractTimes(field.name), TimesPartial)
-    # A record that was written since the copy began is none of it.
-    dated = partial.records.filter(pc.is_in(partial.records.column(ID_COLUMN), copied))
-    for start in range(0, dated.num_rows, RECORDS_PER_BATCH):
-        session.budget.check()
-        part = dated.slice(start, RECORDS_PER_BATCH).combine_chunks()
-        columns = {
-            field.name: part.column("rows").combine_chunks(),
-            field.name + TIME_SUFFIX: part.column("time_s").combine_chunks(),
-        }
-        ids = part.column(ID_COLUMN).combine_chunks()
-        write(session.database, target, [operation(OperationKind.UPSERT, target, ids, columns)])

@@ -30,6 +30,7 @@ from bitbrook.query.sql.statements.definitions import find_table
 from bitbrook.query.sql.statements.given import GivenReader
 from bitbrook.query.sql.statements.literal_rows import find_values, read_rows
 from bitbrook.query.sql.statements.values import Given, TimedMembers, stored_id, stored_value
+from bitbrook.query.sql.tree import Query
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
 
@@ -79,6 +80,23 @@ def _write_rows(cursor: Cursor, session: Session, kind: OperationKind) -> SqlAns
     names = read_columns(cursor, table)
     if cursor.sees("SELECT") or cursor.sees("WITH"):
         return _insert_query(cursor, session, table, names, kind)
+    rows = _read_values(cursor, session, table, names)
+    write(session.database, table, [rows.operation(kind)])
+    return SqlAnswer()
+
+
+def read_insert(cursor: Cursor, session: Session) -> tuple[TableSchema, list[str], Query | int]:
+    """Return the table, its columns that an INSERT writes, and its query or count of rows."""
+    cursor.expect("INTO")
+    offset = cursor.offset
+    table = find_table(cursor.expect_name("a table name"), offset, session)
+    names = read_columns(cursor, table)
+    if cursor.sees("SELECT") or cursor.sees("WITH"):
+        return table, names, _read_query(cursor, session, table, names)[0]
+    return table, names, _read_values(cursor, session, table, names).count
+
+
+def _read_values(cursor: Cursor, session: Session, table: TableSchema, names: list[str]) -> "_Rows":
     cursor.expect("VALUES")
     reader = GivenReader(cursor, session)
     rows = _Rows(table, names, session)
@@ -88,8 +106,7 @@ def _write_rows(cursor: Cursor, session: Session, kind: OperationKind) -> SqlAns
         if not cursor.take(","):
             break
     cursor.expect_done()
-    write(session.database, table, [rows.operation(kind)])
-    return SqlAnswer()
+    return rows
 
 
 def read_columns(cursor: Cursor, table: TableSchema) -> list[str]:
@@ -133,19 +150,19 @@ class _Rows:
         self._times: dict[str, list[int | None]] = {
             field.name: [] for field in self._fields if field and field.type is FieldType.TIME
         }
-        self._count = 0
+        self.count = 0
 
     def add(self, row: list[Given], offset: int) -> None:
         """Check and keep a row, which stands at `offset`."""
         if len(row) != len(self._columns):
             message = "mismatch in the count of expressions and target columns"
             raise self._text.error(message, offset)
-        self._count += 1
+        self.count += 1
         for field, column, given in zip(self._fields, self._columns, row, strict=True):
             if field is None:
-                column.append(stored_id(self._table, given, self._count, self._text))
+                column.append(stored_id(self._table, given, self.count, self._text))
                 continue
-            column.append(stored_value(field, given, self._count, self._text))
+            column.append(stored_value(field, given, self.count, self._text))
             if field.type is FieldType.TIME:
                 time_s = given.time_s if isinstance(given, TimedMembers) else None
                 self._times[field.name].append(time_s)
@@ -172,14 +189,7 @@ def _insert_query(
     names: list[str],
     kind: OperationKind,
 ) -> SqlAnswer:
-    offset = cursor.offset
-    query = session.bind(parse_query_tokens(cursor.take_rest(), session.text))
-    if len(query.columns) != len(names):
-        message = "mismatch in the count of expressions and target columns"
-        raise session.text.error(message, offset)
-    places = offsets_of(query, offset)
-    targets = [column_type_of(table, table.find_field(name)) for name in names]
-    convert_outputs(query, targets, places, session.text)
+    query, places = _read_query(cursor, session, table, names)
     origins = [Origin(session.text.prefix(place)) for place in places]
     rows = session.execution().run(query).combine_chunks()
     ids: Any = None
@@ -193,3 +203,18 @@ def _insert_query(
             columns[name] = stored_column(field, column, origins[index])
     write(session.database, table, [operation(kind, table, ids, columns)])
     return SqlAnswer()
+
+
+def _read_query(
+    cursor: Cursor, session: Session, table: TableSchema, names: list[str]
+) -> tuple[Query, list[int]]:
+    """Return the query whose rows are to be written, and where its columns stand."""
+    offset = cursor.offset
+    query = session.bind(parse_query_tokens(cursor.take_rest(), session.text))
+    if len(query.columns) != len(names):
+        message = "mismatch in the count of expressions and target columns"
+        raise session.text.error(message, offset)
+    places = offsets_of(query, offset)
+    targets = [column_type_of(table, table.find_field(name)) for name in names]
+    convert_outputs(query, targets, places, session.text)
+    return query, places

@@ -1,16 +1,28 @@
-"""SHOW and EXPLAIN: what there is, and how a query would be answered."""
+"""SHOW and KILL: what there is, and the end of what runs."""
 
 from datetime import UTC, datetime
 from typing import Any
 
+from bitbrook.errors import NotFound
 from bitbrook.query.results.sql_answer import SqlAnswer
-from bitbrook.query.sql.describe import table_definition
-from bitbrook.query.sql.dialect.parse import parse_query_tokens
-from bitbrook.query.sql.plan.explaining import explain_query
+from bitbrook.query.sql.bind.queries import bind_query
+from bitbrook.query.sql.bind.scope import Scope, Statement
+from bitbrook.query.sql.describe import table_definition, view_definition
+from bitbrook.query.sql.dialect.parse import parse_query
+from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.session import Session
 from bitbrook.query.sql.statements.cursor import Cursor
 from bitbrook.query.sql.statements.definitions import find_table
-from bitbrook.query.sql.types import BOOL, INT, STRING, TIMESTAMP, SqlType, type_of_field
+from bitbrook.query.sql.types import (
+    BOOL,
+    ID,
+    INT,
+    STRING,
+    TIMESTAMP,
+    Kind,
+    SqlType,
+    type_of_field,
+)
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 
 _TABLES: dict[str, SqlType] = {
@@ -57,20 +69,21 @@ def show_tables(cursor: Cursor, session: Session) -> SqlAnswer:
     """SHOW TABLES [WITH SYSTEM]: tables and views by name."""
     with_system = cursor.take("WITH", "SYSTEM")
     cursor.expect_done()
-    rows = [_table_row(table) for table in session.database.tables()]
+    times = session.database.created_s()
+    rows = [_table_row(table, times.get(table.name)) for table in session.database.tables()]
     rows += [(name, name, "", "", None, None, False, 0, "") for name in session.database.views()]
     if with_system:
         rows += [(name, name, "", "", None, None, True, 0, "") for name in SYSTEM_TABLES]
     return session.listing(_TABLES, sorted(rows, key=lambda row: str(row[1])))
 
 
-def _table_row(table: TableSchema) -> tuple[Any, ...]:
+def _table_row(table: TableSchema, created_s: float | None) -> tuple[Any, ...]:
     return (
         table.id,
         table.name,
         "",
         "",
-        None,
+        None if created_s is None else _moment(created_s),
         None,
         table.is_keyed,
         0,
@@ -78,32 +91,37 @@ def _table_row(table: TableSchema) -> tuple[Any, ...]:
     )
 
 
+def _moment(time_s: float) -> datetime:
+    return datetime.fromtimestamp(time_s, UTC).replace(tzinfo=None)
+
+
 def show_columns(cursor: Cursor, session: Session) -> SqlAnswer:
-    """SHOW COLUMNS FROM t: `_id` first."""
+    """SHOW COLUMNS FROM t: of a table `_id` first, of a view as it selects them."""
     cursor.expect("FROM")
     offset = cursor.offset
     name = cursor.expect_name("a table name")
     cursor.expect_done()
+    view = session.database.views().get(name)
+    if view is not None:
+        columns = _view_columns(name, view, session)
+        return session.listing(_COLUMNS, [_plain_row(*column) for column in columns])
     table = find_table(name, offset, session)
-    kind = "string" if table.is_keyed else "id"
-    identity = (
-        "_id",
-        "_id",
-        kind,
-        None,
-        table.is_keyed,
-        "",
-        0,
-        0,
-        0,
-        0,
-        "",
-        0,
-        "",
-        "",
-    )
+    identity = _plain_row("_id", STRING if table.is_keyed else ID)
     rows = [identity, *(_column_row(field) for field in table.fields)]
     return session.listing(_COLUMNS, rows)
+
+
+def _view_columns(name: str, definition: str, session: Session) -> list[tuple[str, SqlType]]:
+    text = StatementText(definition)
+    statement = Statement(text, session.database, session.statement.now_us, views_open=(name,))
+    statement.answer = session.statement.answer
+    return bind_query(parse_query(text), Scope(statement)).columns
+
+
+def _plain_row(name: str, kind: SqlType) -> tuple[Any, ...]:
+    """Return a column of which there is no more to say than its type."""
+    is_keyed = kind.kind in {Kind.STRING, Kind.STRINGSET, Kind.STRINGSETQ}
+    return name, name, str(kind), None, is_keyed, "", 0, kind.scale, 0, 0, "", 0, "", ""
 
 
 def _column_row(field: FieldSchema) -> tuple[Any, ...]:
@@ -128,40 +146,45 @@ def _column_row(field: FieldSchema) -> tuple[Any, ...]:
 
 
 def show_create_table(cursor: Cursor, session: Session) -> SqlAnswer:
-    """SHOW CREATE TABLE t: the statement that makes such a table."""
+    """SHOW CREATE TABLE t: the statement that makes such a table, or such a view."""
     offset = cursor.offset
     name = cursor.expect_name("a table name")
     cursor.expect_done()
+    view = session.database.views().get(name)
+    if view is not None:
+        return session.listing({"ddl": STRING}, [(view_definition(name, view),)])
     return session.listing(
         {"ddl": STRING}, [(table_definition(find_table(name, offset, session)),)]
     )
+
+
+def show_create_view(cursor: Cursor, session: Session) -> SqlAnswer:
+    """SHOW CREATE VIEW v: the statement that makes such a view."""
+    offset = cursor.offset
+    name = cursor.expect_name("a view name")
+    cursor.expect_done()
+    view = session.database.views().get(name)
+    if view is None:
+        raise session.text.error(f"table or view '{name}' not found", offset)
+    return session.listing({"ddl": STRING}, [(view_definition(name, view),)])
 
 
 def show_databases(cursor: Cursor, session: Session) -> SqlAnswer:
     """SHOW DATABASES: a statement sees the one database that it runs against."""
     cursor.expect_done()
     one = session.database.describe()
-    created_at = datetime.fromtimestamp(one.created_s, UTC).replace(tzinfo=None)
+    created_at = _moment(one.created_s)
     row = (one.id, one.name, one.created_by, "", created_at, created_at, 0, "")
     return session.listing(_DATABASES, [row])
 
 
-def explain(cursor: Cursor, session: Session) -> SqlAnswer:
-    """EXPLAIN [ANALYZE | PLAN] SELECT ...: its steps are answered instead of its rows.
-
-    The query runs, but with PLAN.
-    """
-    is_run = not cursor.take("PLAN")
-    cursor.take("ANALYZE")
-    query = session.bind(parse_query_tokens(cursor.take_rest(), session.text))
-    steps = explain_query(query, session.database, session.budget, session.finisher, is_run=is_run)
-    columns = dict.fromkeys(("estimated", "records", "rows"), INT)
-    return session.listing({"step": INT, "by": STRING, "what": STRING, **columns}, steps)
-
-
 def kill_query(cursor: Cursor, session: Session) -> SqlAnswer:
     """KILL QUERY 'id': a statement of this database is cancelled; it ends within moments."""
+    offset = cursor.offset
     statement_id = cursor.expect_string()
     cursor.expect_done()
-    session.database.cancel_statement(statement_id)
+    try:
+        session.database.cancel_statement(statement_id)
+    except NotFound as error:
+        raise session.text.error(error.message, offset) from None
     return SqlAnswer()

@@ -13,7 +13,9 @@ from bitbrook.query.sql.session import Session
 from bitbrook.query.sql.statements import (
     bulk,
     changing,
+    copying,
     definitions,
+    explaining,
     inserting,
     showing,
 )
@@ -33,14 +35,15 @@ STATEMENTS: dict[tuple[str, ...], Perform] = {
     ("REPLACE",): inserting.replace,
     ("BULK", "INSERT"): bulk.bulk_insert,
     ("BULK", "REPLACE"): bulk.bulk_replace,
-    ("COPY",): changing.copy,
+    ("COPY",): copying.copy,
     ("DELETE",): changing.delete,
     ("UPDATE",): changing.update,
     ("SHOW", "TABLES"): showing.show_tables,
     ("SHOW", "COLUMNS"): showing.show_columns,
     ("SHOW", "CREATE", "TABLE"): showing.show_create_table,
     ("SHOW", "DATABASES"): showing.show_databases,
-    ("EXPLAIN",): showing.explain,
+    ("SHOW", "CREATE", "VIEW"): showing.show_create_view,
+    ("EXPLAIN",): explaining.explain,
     ("KILL", "QUERY"): showing.kill_query,
 }
 
