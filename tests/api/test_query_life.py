@@ -168,7 +168,7 @@ def test_sql_lists_and_kills(
     # Another deployment's statements are not there to be killed.
     kill = f"kill query '{shown['id']}'"
     refused = ask(api, deployment_id, "sql", kill)
-    assert refused.json()["error"].startswith(f"query '{shown['id']}' not found")
+    assert refused.json()["error"].startswith(f"[1:12] query '{shown['id']}' not found")
     assert ask_sql(api, stocked, kill) == []
     assert waiting.result(WAIT_S).status_code == 499
     rows = ask_sql(

@@ -1,8 +1,10 @@
 """Request bodies as bytes: bounded in themselves, and bounded in sum.
 
 A body counts against the sum as it arrives, so that neither many clients nor slow ones can fill
-the memory; so does what it unfolds into, and the answer to it until it is sent. One that trickles
-is given up, so that it cannot hold its place for ever. What the bytes mean is for others to say.
+the memory; so does what it unfolds into, and the answer to it until it is sent. When many that have
+begun would hold too much together, one of them may go on and the others are refused: if all were,
+nothing would ever get in. One that trickles is given up, so that it cannot hold its place for ever.
+What the bytes mean is for others to say.
 """
 
 import asyncio
@@ -34,6 +36,7 @@ class BodyMemory:
     silence_s_max: float = 30.0
     held_bytes: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    preferred: "HeldBody | None" = None
 
     @contextmanager
     def holding(self) -> Iterator["HeldBody"]:
@@ -44,6 +47,8 @@ class BodyMemory:
         finally:
             with self.lock:
                 self.held_bytes -= held.counted_bytes
+                if self.preferred is held:
+                    self.preferred = None
 
 
 @dataclass(slots=True)
@@ -65,13 +70,21 @@ class HeldBody:
         """
         memory = self.memory
         with memory.lock:
-            if memory.held_bytes + size_bytes > memory.bytes_max:
+            if memory.held_bytes + size_bytes > memory.bytes_max and not self._is_preferred():
                 raise Overloaded(
                     f"request bodies hold {memory.held_bytes:,} bytes already; nothing was "
                     "applied; try again later"
                 )
             memory.held_bytes += size_bytes
             self.counted_bytes += size_bytes
+
+    def _is_preferred(self) -> bool:
+        """Whether this is the one that may go on; the first that has begun becomes it."""
+        memory = self.memory
+        is_others_fault = 0 < self.counted_bytes < memory.held_bytes
+        if memory.preferred is None and is_others_fault:
+            memory.preferred = self
+        return memory.preferred is self
 
     def recount(self, change_bytes: int) -> None:
         """Count that so many bytes more are held now, or fewer, on any thread.

@@ -25,15 +25,18 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect the head of the first request."""
         self._head_bytes = 0
         self._is_in_head = False
+        self._is_between = True
         self._head_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; give up a head that has grown too long."""
+        # What a piece holds of the body before is not the head's.
+        is_of_head = self._is_in_head or self._is_between
         super().data_received(data)
         if self._is_in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += len(data) if is_of_head else 0
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._refuse(b"431 Request Header Fields Too Large", "the headers are too long")
             elif self._head_timer is None:
@@ -44,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a head."""
         self._head_bytes = 0
         self._is_in_head = True
+        self._is_between = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -51,6 +55,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request; what comes next is another's head."""
+        self._is_between = True
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""

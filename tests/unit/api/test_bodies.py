@@ -70,12 +70,31 @@ def test_what_is_refused_gives_back_its_memory(
 def test_the_sum_is_bounded() -> None:
     memory = BodyMemory(12)
     with memory.holding() as other:
-        other.count(8)
-        with pytest.raises(Overloaded, match="11 bytes"):
-            read(memory, [b"abc", b"de"])
-        assert read(memory, [b"abcd"]) == b"abcd"
+        other.count(9)
+        with pytest.raises(Overloaded, match="9 bytes"):
+            read(memory, [b"abcd"])
+        assert read(memory, [b"abc"]) == b"abc"
     assert memory.held_bytes == 0
+    with pytest.raises(Overloaded, match="7 bytes"):
+        read(memory, [b"a" * 7, b"b" * 7])
     assert read(memory, [b"abc", b"de"]) == b"abcde"
+
+
+def test_of_many_that_hold_too_much_one_goes_on() -> None:
+    memory = BodyMemory(12)
+    with memory.holding() as other:
+        other.count(8)
+        with memory.holding() as first:
+            first.count(4)
+            first.count(5)
+            with pytest.raises(Overloaded, match="17 bytes"):
+                other.count(1)
+            with pytest.raises(Overloaded, match="17 bytes"):
+                read(memory, [b"a"])
+        with memory.holding() as second:
+            second.count(1)
+            second.count(9)
+    assert memory.held_bytes == 0
 
 
 def test_text_is_utf8() -> None:

@@ -126,7 +126,7 @@ def test_a_torn_batch_closes_the_table_and_a_restart_heals_it(
         table.statistics,
         table.checkpoint,
     ):
-        with pytest.raises(Damaged, match="restart"):
+        with pytest.raises(Damaged, match="rebuilt"):
             refused()
     table.close()
     assert home.log.manifests(["t1.0"]) == {}
