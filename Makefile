@@ -51,8 +51,17 @@ kafka: ## fetch Apache Kafka for its tests, where Java and Maven are
 	    || echo "Kafka could not be fetched; its tests run against librdkafka's own broker alone"; \
 	else echo "without java and mvn, Kafka's tests run against librdkafka's own broker alone"; fi
 
+# Tests that wait for browsers, brokers and processes more than they compute.
+WAITING := $(addprefix tests/,backup client console faults kafka packaging telemetry upgrade)
+
 test: setup debian kafka lint types ## lint, types and every test
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory --jobs 2 test-computing test-waiting
+
+test-computing: setup # half of `test`
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WAITING))
+
+test-waiting: setup # the other half
+	$(BIN)/python -m pytest $(WAITING)
 
 test-fast: setup ## the unit and model tests alone
 	$(BIN)/python -m pytest tests/unit tests/model

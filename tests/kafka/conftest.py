@@ -1,5 +1,6 @@
 """A server, brokers of both kinds, and consumers in processes of their own."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,24 @@ from server_process import ServerProcess
 NO_KAFKA = "Apache Kafka is not here: `make kafka` fetches it, and it needs Java 17"
 
 
-@pytest.fixture(scope="session", params=["librdkafka", "kafka"])
+BROKERS = ("librdkafka", "kafka")
+EVERY_BROKER = "KAFKA_EVERYWHERE"
+"""Variable that has every test run against both brokers."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have tests run against librdkafka's own broker, and those so marked against Kafka too."""
+    if "broker" in metafunc.fixturenames:
+        on_all = metafunc.definition.get_closest_marker("on_every_broker") is not None
+        brokers = BROKERS if on_all or EVERY_BROKER in os.environ else BROKERS[:1]
+        metafunc.parametrize("broker", brokers, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def broker(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Broker]:
-    """Every test runs against both brokers, where both can be."""
+    """A broker that runs, of the kind asked for."""
     if request.param == "kafka" and not has_real_broker():
         pytest.skip(NO_KAFKA)
     is_real = request.param == "kafka"

@@ -65,6 +65,7 @@ def committed(broker: Broker, place: Place) -> list[int]:
     return offsets
 
 
+@pytest.mark.on_every_broker
 def test_a_topic_becomes_a_table(broker: Broker, place: Place, consume: Consume) -> None:
     put_numbers(broker, place.topic, range(5_000))
     said = consume(place, "--until-end").end()
@@ -77,6 +78,7 @@ def test_a_topic_becomes_a_table(broker: Broker, place: Place, consume: Consume)
     assert place.metrics()[0] == 5_010
 
 
+@pytest.mark.on_every_broker
 def test_killed_in_the_middle_of_a_stream(broker: Broker, place: Place, consume: Consume) -> None:
     """Consumers are killed again and again; what the source counted is what was sent."""
     put_numbers(broker, place.topic, range(30_000))
@@ -135,6 +137,7 @@ def _read_message(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
+@pytest.mark.on_every_broker
 def test_killed_between_an_answer_and_its_commit(
     broker: Broker, place: Place, consume: Consume, server: ServerProcess
 ) -> None:
@@ -165,6 +168,7 @@ def test_ended_by_a_signal(broker: Broker, place: Place, consume: Consume) -> No
     assert records_of(place) == expected_of(range(20_000))
 
 
+@pytest.mark.on_every_broker
 def test_consumers_come_and_go(broker: Broker, place: Place, consume: Consume) -> None:
     """Partitions wander between three consumers of a group while messages come."""
     first = consume(place, "--batch-records", "50", "--linger-s", "0.05")
@@ -185,6 +189,7 @@ def test_consumers_come_and_go(broker: Broker, place: Place, consume: Consume) -
     assert place.metrics()[0] == 12_000
 
 
+@pytest.mark.on_every_broker
 def test_a_server_that_is_killed_is_waited_for(
     broker: Broker, consume: Consume, tmp_path: Path
 ) -> None:
