@@ -22,6 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with ServerProcess(data, "--deployments-max", "1000", "--body-bytes-max", "1000000") as running:
         yield running
         assert running.stop() == 0, running.errors()
+        assert "leaked" not in running.errors()
         assert "Traceback" not in running.errors(), running.errors()
 
 

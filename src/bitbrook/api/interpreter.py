@@ -24,3 +24,12 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS_MAX, 10, 20)
+
+
+def unsettle() -> None:
+    """Let the collector see everything again; to be called when nothing is served any more.
+
+    What a library leaves for the interpreter's end would else be reported as leaked by it.
+    """
+    gc.unfreeze()
+    gc.collect()

@@ -15,7 +15,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from bitbrook.api.http_protocol import bounded_protocol
-from bitbrook.api.interpreter import settle
+from bitbrook.api.interpreter import settle, unsettle
 from bitbrook.errors import AlreadyRunning, InvalidValue
 from bitbrook.telemetry.logs import get_logger
 
@@ -114,10 +114,6 @@ class _Server(uvicorn.Server):
         self._when_stopping = when_stopping
         self._when_hung_up = when_hung_up
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._when_stopping()
-        await super().shutdown(sockets)
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -125,6 +121,11 @@ class _Server(uvicorn.Server):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, self._hang_up, loop)
             self._when_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._when_stopping()
+        await super().shutdown(sockets)
+        unsettle()
 
     def _hang_up(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.config.ssl is not None and self.config.ssl_certfile:
