@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bitbrook.cli.directory_options import CatalogueUrl, ConfigFile, LogUrl, fail, settings_for
+from bitbrook.cli.directory_options import CatalogueUrl, ConfigFile, LogUrl, settings_for
+from bitbrook.cli.failing import fail
 from bitbrook.errors import BitbrookError
 
 if TYPE_CHECKING:

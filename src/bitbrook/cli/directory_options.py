@@ -1,12 +1,12 @@
 """Which data directory a verb is about: the settings of a server, a few of them as flags."""
 
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from bitbrook.cli.failing import fail
 from bitbrook.errors import InvalidValue
 from bitbrook.settings import Settings, load_settings
 
@@ -31,9 +31,3 @@ def settings_for(
         return load_settings(config, os.environ, flags)
     except InvalidValue as error:
         fail("\n".join(error.details) or error.message, exit_code=2)
-
-
-def fail(message: str, *, exit_code: int = 1) -> NoReturn:
-    """Tell why a verb could not do its work, and exit."""
-    print(f"bitbrook: {message}", file=sys.stderr, flush=True)
-    raise typer.Exit(exit_code)

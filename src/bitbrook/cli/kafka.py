@@ -1,12 +1,22 @@
 """`bitbrook kafka`: topics into a table, each message exactly once."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bitbrook.cli.failing import fail
 from bitbrook.cli.message_format import MessageFormat
+from bitbrook.cli.target_options import (
+    DeploymentName,
+    IdField,
+    PrimaryKey,
+    SchemaFile,
+    ServerUrl,
+    SourceName,
+    TableName,
+    listed,
+)
 
 
 def kafka(
@@ -14,23 +24,17 @@ def kafka(
     brokers: Annotated[str, typer.Option(help="brokers to begin with: host:port,host:port")],
     topic: Annotated[list[str], typer.Option(help="topic to consume; may be given several times")],
     group: Annotated[str, typer.Option(help="consumer group")] = "bitbrook",
-    deployment: Annotated[str, typer.Option(help="name or id of the deployment")] = "",
-    table: Annotated[str, typer.Option(help="name of the table; made if there is none")] = "",
-    source: Annotated[
-        str, typer.Option(help="name or id of a source that exists; by default one is made")
-    ] = "",
-    url: Annotated[str, typer.Option(help="the server", envvar="BITBROOK_URL")] = "",
+    deployment: DeploymentName = "",
+    table: TableName = "",
+    source: SourceName = "",
+    url: ServerUrl = "",
     message_format: Annotated[
         MessageFormat, typer.Option("--format", help="what the values of messages are")
     ] = MessageFormat.JSON,
     schema_registry: Annotated[str, typer.Option(help="URL of the schema registry, for avro")] = "",
-    id_field: Annotated[str, typer.Option(help="field of record ids; by default _id or id")] = "",
-    primary_key: Annotated[
-        str, typer.Option(help="fields that together identify a record: a,b")
-    ] = "",
-    schema: Annotated[
-        Path | None, typer.Option(help="file with the source's schema; by default it is inferred")
-    ] = None,
+    id_field: IdField = "",
+    primary_key: PrimaryKey = "",
+    schema: SchemaFile = None,
     reject_file: Annotated[
         Path | None, typer.Option(help="file for the messages that are refused, and why")
     ] = None,
@@ -58,7 +62,7 @@ def kafka(
     except ModuleNotFoundError as error:
         if error.name not in {"confluent_kafka", "fastavro"}:
             raise
-        _fail(f"{error.name} is missing; install bitbrook[kafka]")
+        fail(f"{error.name} is missing; install bitbrook[kafka]")
 
     fault = run_kafka(
         KafkaWishes(
@@ -72,7 +76,7 @@ def kafka(
             message_format=message_format,
             schema_registry=schema_registry,
             id_field=id_field,
-            primary_key=[key.strip() for key in primary_key.split(",") if key.strip()],
+            primary_key=listed(primary_key),
             schema=schema,
             reject_file=reject_file,
             dead_letter_topic=dead_letter_topic,
@@ -83,9 +87,4 @@ def kafka(
         )
     )
     if fault:
-        _fail(fault)
-
-
-def _fail(message: str) -> None:
-    print(f"bitbrook: {message}", file=sys.stderr, flush=True)
-    raise typer.Exit(1)
+        fail(fault)

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from bitbrook.cli.directory_options import CatalogueUrl, ConfigFile, fail, settings_for
+from bitbrook.cli.directory_options import CatalogueUrl, ConfigFile, settings_for
+from bitbrook.cli.failing import fail
 from bitbrook.errors import BitbrookError
 from bitbrook.settings import Settings
 

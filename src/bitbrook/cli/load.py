@@ -1,30 +1,34 @@
 """`bitbrook load`: files of records into a table, through a source like any other stream."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bitbrook.cli.failing import fail
 from bitbrook.cli.file_kind import FileKind
+from bitbrook.cli.target_options import (
+    DeploymentName,
+    IdField,
+    PrimaryKey,
+    SchemaFile,
+    ServerUrl,
+    SourceName,
+    TableName,
+    listed,
+)
 
 
 def load(
     files: Annotated[list[Path], typer.Argument(help="CSV, NDJSON, Parquet or Arrow files")],
     *,
-    deployment: Annotated[str, typer.Option(help="name or id of the deployment")] = "",
-    table: Annotated[str, typer.Option(help="name of the table; made if there is none")] = "",
-    source: Annotated[
-        str, typer.Option(help="name or id of a source that exists; by default one is made")
-    ] = "",
-    url: Annotated[str, typer.Option(help="the server", envvar="BITBROOK_URL")] = "",
-    id_field: Annotated[str, typer.Option(help="column of record ids; by default _id or id")] = "",
-    primary_key: Annotated[
-        str, typer.Option(help="columns that together identify a record: a,b")
-    ] = "",
-    schema: Annotated[
-        Path | None, typer.Option(help="file with the source's schema, as --dry-run prints one")
-    ] = None,
+    deployment: DeploymentName = "",
+    table: TableName = "",
+    source: SourceName = "",
+    url: ServerUrl = "",
+    id_field: IdField = "",
+    primary_key: PrimaryKey = "",
+    schema: SchemaFile = None,
     file_format: Annotated[
         FileKind | None, typer.Option("--format", help="kind of the files; by default by name")
     ] = None,
@@ -48,7 +52,7 @@ def load(
         source=source,
         url=url,
         id_field=id_field,
-        primary_key=[key.strip() for key in primary_key.split(",") if key.strip()],
+        primary_key=listed(primary_key),
         schema=schema,
         file_format=file_format,
         reject_file=reject_file,
@@ -58,7 +62,6 @@ def load(
     try:
         refused = load_files(files, wishes)
     except LoadFailed as error:
-        print(f"bitbrook: {error}", file=sys.stderr, flush=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
     if refused:
         raise typer.Exit(1)

@@ -21,6 +21,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from bitbrook.cli.failing import fail
 from bitbrook.cli.iris import SCHEMA, iris_records
 from bitbrook.cli.steps import Steps
 from bitbrook.settings import Settings
@@ -59,8 +60,7 @@ def quickstart(
             if once:
                 _delete(steps, made)
         except httpx.HTTPError as error:
-            print(f"bitbrook: the server does not answer: {error}", file=sys.stderr)
-            raise typer.Exit(1) from None
+            fail(f"the server does not answer: {error}")
         if not once:
             steps.say(f"The server goes on at {server.url} (API: {server.url}/docs); Ctrl-C stops.")
             steps.say(f"Sign in as {email} with password {password}")
@@ -94,7 +94,7 @@ def _create_and_query(steps: Steps, email: str, password: str) -> dict[str, str]
     steps.begin(f"Stream {len(records)} records into it")
     outcome = steps.call("POST", source, {"records": records})
     if outcome["success_count"] != len(records):
-        steps.fail(f"{outcome['error_count']} of {len(records)} records were refused")
+        fail(f"{outcome['error_count']} of {len(records)} records were refused")
 
     steps.begin("Ask in SQL")
     statement = {"language": "sql", "statement": SQL}
@@ -129,7 +129,7 @@ def _poll(steps: Steps, path: str) -> None:
         time.sleep(POLL_S)
     shown = steps.call("GET", path)
     if shown["status"] != "RUNNING":
-        steps.fail(f"it is {shown['status']}")
+        fail(f"it is {shown['status']}")
 
 
 class _Server:

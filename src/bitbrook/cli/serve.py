@@ -1,12 +1,12 @@
 """`bitbrook serve`: the server, until a signal stops it."""
 
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
+from bitbrook.cli.failing import fail
 from bitbrook.cli.options import with_settings
 from bitbrook.errors import BitbrookError, InvalidValue
 from bitbrook.settings import load_settings
@@ -26,7 +26,7 @@ def serve(config: ConfigFile = None, **flags: Any) -> None:
     try:
         settings = load_settings(config, os.environ, flags)
     except InvalidValue as error:
-        _fail("\n".join(error.details) or error.message, exit_code=2)
+        fail("\n".join(error.details) or error.message, exit_code=2)
     configure_logging(settings.log_level, settings.log_format)
     # Imported here because it takes seconds, which `--help` and `version` need not wait for.
     from bitbrook.cli.run_server import run_server  # noqa: PLC0415
@@ -34,11 +34,6 @@ def serve(config: ConfigFile = None, **flags: Any) -> None:
     try:
         run_server(settings)
     except BitbrookError as error:
-        _fail(error.message, exit_code=1)
+        fail(error.message)
     except OSError as error:
-        _fail(f"{error.filename or settings.data}: {error.strerror or error}", exit_code=1)
-
-
-def _fail(message: str, *, exit_code: int) -> NoReturn:
-    print(f"bitbrook: {message}", file=sys.stderr, flush=True)
-    raise typer.Exit(exit_code)
+        fail(f"{error.filename or settings.data}: {error.strerror or error}")

@@ -1,13 +1,13 @@
 """HTTP calls as a reader sees them: a heading, the call, its answer."""
 
 import json
-import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
-import typer
 from rich.console import Console
 from rich.text import Text
+
+from bitbrook.cli.failing import fail
 
 BODY_CHARACTERS_MAX = 240
 LINE_CHARACTERS = 96
@@ -56,17 +56,12 @@ class Steps:
         for line in _layout(_without_tokens(answer)):
             self.say(f"   {line}")
         if response.status_code not in expected:
-            self.fail(f"{method} {path} answered {response.status_code}")
+            fail(f"{method} {path} answered {response.status_code}")
         return answer
 
     def peek(self, path: str) -> httpx.Response:
         """Return what a GET answers, unprinted."""
         return self._client.get(path)
-
-    def fail(self, message: str) -> NoReturn:
-        """End the command."""
-        print(f"bitbrook: {message}", file=sys.stderr, flush=True)
-        raise typer.Exit(1)
 
 
 def _shortened(text: str) -> str:

@@ -1,11 +1,11 @@
 """`bitbrook top`: what a server is doing, live, from its metrics."""
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
+from bitbrook.cli.failing import fail
 from bitbrook.cli.http_calls import DEFAULT_URL
 
 
@@ -26,7 +26,6 @@ def top(
     try:
         watch(url, os.environ.get("BITBROOK_METRICS_TOKEN"), every_s=every, is_once=once)
     except LookFailed as error:
-        print(f"bitbrook: {error}", file=sys.stderr, flush=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
     except KeyboardInterrupt:
         return
