@@ -13,6 +13,11 @@ from console.driver import NARROW, Console
 from console.stage import Stage
 from server_process import ServerProcess
 
+KINDS = {
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 WEIGHT_BYTES_MAX = 400_000
 FIRST_PAINT_MS_MAX = 1_000
 PLACES = [("o", "Overview"), ("s", "Sources"), ("q", "Query"), ("k", "API keys"), ("u", "Users"),
@@ -63,6 +68,7 @@ def test_files_are_compressed_kept_and_of_one_release(console_server: ServerProc
         policy = page.headers["content-security-policy"]
         assert policy.startswith("default-src 'self'")
         assert "unsafe" not in policy
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
         paths = re.findall(r'(?:src|href)="(/console/[^"]+)"', page.text)
         assert len(paths) > 40
         for path in paths:
@@ -71,6 +77,7 @@ def test_files_are_compressed_kept_and_of_one_release(console_server: ServerProc
             assert "immutable" in file.headers["cache-control"]
             assert file.headers["content-encoding"] == "gzip"
             assert file.headers["x-content-type-options"] == "nosniff"
+            assert file.headers["content-type"] == KINDS[path.rpartition(".")[2]], path
         plain = client.get(paths[0], headers={"accept-encoding": "identity"})
         assert "content-encoding" not in plain.headers
         other = re.sub(r"/console/\w+/", "/console/0123456789abcdef/", paths[-1])

@@ -21,11 +21,11 @@ _PRELOADS_MARK = "<!-- preloads -->"
 _COMPRESSION = 9
 
 _TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
     ".svg": "image/svg+xml",
-    ".csv": "text/csv; charset=utf-8",
+    ".csv": "text/csv",
 }
 
 _POLICY = (
