@@ -2,10 +2,10 @@
 
 import { h } from "../dom.js";
 import { field, form } from "../parts/form.js";
+import { gate } from "../parts/gate.js";
 import { refusal } from "../parts/states.js";
 import * as resources from "../resources.js";
 import * as session from "../session.js";
-import { brand } from "../shell.js";
 
 /**
  * @param {() => Promise<void>} whenSignedIn
@@ -19,10 +19,8 @@ export async function signInPage(whenSignedIn, fault) {
   const password = h("input", {
     type: "password", name: "password", autocomplete: "current-password", required: true,
   });
-  document.title = "Sign in · bitbrook";
-  return h("main.gate", h("div.gate-card",
-    brand(),
-    h("div", h("h1", "Sign in"), h("p.lead", "to your organisation on this server")),
+  return gate(
+    { title: "Sign in", heading: "Sign in", lead: "to your organisation on this server" },
     fault ? refusal(new Error(fault)) : null,
     options.oidc ? h("a.button", { href: options.oidc.login }, `Sign in with ${options.oidc.name}`)
       : null,
@@ -35,5 +33,5 @@ export async function signInPage(whenSignedIn, fault) {
       },
     }),
     h("p.muted.small-text", "The server’s first start printed the administrator’s password. ",
-      h("a", { href: "/docs" }, "Browse the API"))));
+      h("a", { href: "/docs" }, "Browse the API")));
 }
