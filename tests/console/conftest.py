@@ -17,11 +17,19 @@ WITHOUT = "there is no chromium here; `make debian` (apt-get install chromium) b
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a browser where there is none."""
-    for item in items:
-        needs_browser = "chromium" in getattr(item, "fixturenames", ())
-        if needs_browser and CHROMIUM is None:
+    """Put what needs a browser last, and skip it where there is none.
+
+    What drives the browser keeps an event loop in this thread to the end of the session, beside
+    which other tests could not run one of theirs.
+    """
+    items.sort(key=_needs_browser)
+    if CHROMIUM is None:
+        for item in filter(_needs_browser, items):
             item.add_marker(pytest.mark.skip(reason=WITHOUT))
+
+
+def _needs_browser(item: pytest.Item) -> bool:
+    return "chromium" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
