@@ -2,12 +2,15 @@
 
 uvicorn waits for the head of a request as long as its client likes; here a client that dawdles is
 answered 408 and let go, so that it cannot hold a connection for nothing. Bodies are bounded by
-`bodies`, connections between requests by uvicorn.
+`bodies`, connections between requests by uvicorn. A request that the server itself could not take,
+for want of memory, is answered 503: 400 would tell its client not to send it again.
 """
 
 import asyncio
+import sys
 from typing import Any
 
+from httptools import HttpParserCallbackError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES_MAX = 64 << 10
@@ -61,6 +64,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_between = True
         super().on_message_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be parsed; called while the parser's error is handled."""
+        if not isinstance(sys.exception(), HttpParserCallbackError):
+            super().send_400_response(msg)
+            return
+        # The request was well; what was done with its parts failed.
+        self._stop_timer()
+        if self.cycle is None or not self.cycle.response_started:
+            self._write(b"503 Service Unavailable", "the server could not take this; try again")
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
         self._stop_timer()
@@ -90,12 +104,15 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         is_answering = self.cycle is not None and not self.cycle.response_complete
         if not is_answering:
-            body = reason.encode()
-            self.transport.write(
-                b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n"
-                b"connection: close\r\n\r\n%b" % (status, len(body), body)
-            )
+            self._write(status, reason)
         self.transport.close()
+
+    def _write(self, status: bytes, reason: str) -> None:
+        body = reason.encode()
+        self.transport.write(
+            b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%b" % (status, len(body), body)
+        )
 
 
 def bounded_protocol(head_timeout_s: float) -> Any:
