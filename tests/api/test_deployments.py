@@ -35,6 +35,7 @@ def test_later_version_says_database(api: httpx.Client) -> None:
     assert created.status_code == 201, created.text
     assert "deployment_options" not in created.json()
     database_id = created.json()["id"]
+    wait_for_status(api, f"/v2/databases/{database_id}", "RUNNING")
     later = api.get(f"/v2/databases/{database_id}/").json()
     assert later["database_options"] == {"shape": "8GB"}
     assert later["endpoint"].endswith(f"/v2/databases/{database_id}/query")
@@ -43,7 +44,6 @@ def test_later_version_says_database(api: httpx.Client) -> None:
     assert earlier["deployment_options"] == {"shape": "8GB"}
     listed = api.get("/v2/databases").json()["databases"]
     assert database_id in [each["id"] for each in listed]
-    wait_for_status(api, f"/v2/databases/{database_id}", "RUNNING")
     assert api.delete(f"/v2/databases/{database_id}").status_code == 202
 
 
