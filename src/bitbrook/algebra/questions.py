@@ -38,7 +38,8 @@ class RowCounts(Question, frozen=True):
 
     Rows without a record are left out. `rows` restricts to those rows. `like` restricts to keys
     that match. `from_s`, `to_s` as in HasRow. With `filter` All() the counts come from the index
-    alone.
+    alone. `most`: only so many rows with the most records are looked at, and those that have as
+    many as the last of them; others may be left out.
     """
 
     field: str
@@ -47,6 +48,7 @@ class RowCounts(Question, frozen=True):
     like: str | None = None
     from_s: int | None = None
     to_s: int | None = None
+    most: int | None = None
 
 
 class ValueCounts(Question, frozen=True):

@@ -6,9 +6,14 @@ are added to, so that they run through all shards. Callers know that sums fit. K
 a group means.
 """
 
+from typing import Final
+
 import numpy as np
 
 from bitbrook.bitmap.word_kernels import compiled, trailing_zeros
+
+APART_GROUPS_MAX: Final = 1024
+"""Groups whose counts (uint32) fit 16 KiB four times over."""
 
 
 @compiled
@@ -24,17 +29,48 @@ def refine_groups(numbers, base, first, radix, groups):  # type: ignore[no-untyp
 
 
 @compiled
+def refine_groups_at(positions, numbers, base, first, radix, groups):  # type: ignore[no-untyped-def] # noqa: PLR0917
+    """Make of each entry's group (uint32) that of `refine_groups` for its position (uint32[n])."""
+    for entry in range(len(positions)):
+        code = np.uint32(numbers.dtype.type(numbers[positions[entry]] - base))
+        groups[entry] = np.uint32(groups[entry] * radix + first + code)
+
+
+@compiled
 def count_in_words(groups, words, counts):  # type: ignore[no-untyped-def]
-    """Count the selected slots of each group. `groups`: any unsigned type."""
+    """Count the selected slots of each group. `groups`: any unsigned type.
+
+    Neighbours are often of one group, and to count on where the last count has only just been put
+    waits for it: so four tables take turns where they fit the nearest cache.
+    """
+    if len(counts) > APART_GROUPS_MAX:
+        for i in range(len(words)):
+            word = words[i]
+            while word != 0:
+                counts[groups[i * 64 + trailing_zeros(word)]] += 1
+                word &= word - np.uint64(1)
+        return
+    size = len(counts)
+    apart = np.zeros(4 * size, dtype=np.uint32)
     for i in range(len(words)):
         word = words[i]
-        if word == ~np.uint64(0):
-            for bit in range(64):
-                counts[groups[i * 64 + bit]] += 1
-            continue
         while word != 0:
-            counts[groups[i * 64 + trailing_zeros(word)]] += 1
+            apart[np.int64(groups[i * 64 + trailing_zeros(word)])] += np.uint32(1)
             word &= word - np.uint64(1)
+            if word == 0:
+                break
+            apart[size + np.int64(groups[i * 64 + trailing_zeros(word)])] += np.uint32(1)
+            word &= word - np.uint64(1)
+            if word == 0:
+                break
+            apart[2 * size + np.int64(groups[i * 64 + trailing_zeros(word)])] += np.uint32(1)
+            word &= word - np.uint64(1)
+            if word == 0:
+                break
+            apart[3 * size + np.int64(groups[i * 64 + trailing_zeros(word)])] += np.uint32(1)
+            word &= word - np.uint64(1)
+    for place in range(len(apart)):
+        counts[place % size] += np.int64(apart[place])
 
 
 @compiled

@@ -54,7 +54,9 @@ def _warm_words() -> None:
     word_kernels.words_from_portable(read_only(octets[:length]), words)
     word_kernels.positions_from_words(read_only(words), positions)
     word_kernels.keep_in_words(read_only(positions), read_only(words), positions)
-    row_words.count_common([[row_words.KeptWords(words, words.ctypes.data)]])
+    kept = row_words.KeptWords(words, words.ctypes.data)
+    row_words.count_common([[kept]])
+    row_words.count_each_of([[kept]], [words], np.zeros(1, dtype=np.int64))
 
 
 def _warm_numbers() -> None:
@@ -73,10 +75,13 @@ def _warm_numbers() -> None:
 def _warm_groups() -> None:
     words = np.zeros(1, dtype=np.uint64)
     groups = np.zeros(64, dtype=np.uint32)
+    positions = read_only(np.zeros(1, dtype=np.uint32))
     counts, sums = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
     for kind in UNSIGNED_TYPES:
         numbers = np.zeros(64, dtype=kind)
         group_kernels.refine_groups(read_only(numbers), kind(0), np.uint32(0), np.uint32(1), groups)
+        arguments = (kind(0), np.uint32(0), np.uint32(1), groups[:1])
+        group_kernels.refine_groups_at(positions, read_only(numbers), *arguments)
         if kind is not np.uint64:
             group_kernels.count_in_words(read_only(numbers), read_only(words), counts)
     for signed in SIGNED_TYPES:

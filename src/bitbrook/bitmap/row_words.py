@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from bitbrook.bitmap.thawed import Ledger
-from bitbrook.bitmap.word_kernels import Words, count_in_all
+from bitbrook.bitmap.word_kernels import Words, count_each, count_in_all
 
 COUNT_MIN: Final = 1 << 14
 """Positions of a row from which on its words are worth their 128 KiB: four times what roaring takes
@@ -44,6 +45,23 @@ def count_common(shards: Sequence[Sequence[KeptWords]]) -> int:
         return 0
     addresses = np.array([[row.address for row in rows] for rows in shards], dtype=np.uint64)
     return int(count_in_all(addresses, np.empty(BUFFER_WORDS, dtype=np.uint64)))
+
+
+def count_each_of(
+    shards: Sequence[Sequence[KeptWords | None]],
+    selected: Sequence[Words],
+    counts: npt.NDArray[np.int64],
+) -> None:
+    """Add to `counts` (by row) how many selected positions have each row, over all shards.
+
+    Each shard gives the words of every row, None for one that is not counted there, and those of
+    what is selected (uint64[16384]).
+    """
+    addresses = np.array(
+        [[0 if row is None else row.address for row in rows] for rows in shards], dtype=np.uint64
+    )
+    words = np.array([each.ctypes.data for each in selected], dtype=np.uint64)
+    count_each(addresses, words, counts)
 
 
 class RowWords:

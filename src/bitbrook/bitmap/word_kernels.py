@@ -168,6 +168,24 @@ def count_in_all(addresses, buffer):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def count_each(addresses, words, counts):  # type: ignore[no-untyped-def]
+    """Add to `counts` (int64[rows]) how many bits each row has in common with what is selected.
+
+    `addresses`: uint64[shards, rows], where the words of each row in each shard begin, 0 for a row
+    that has none there; `words`: uint64[shards], where those of the selection do.
+    """
+    for shard in range(addresses.shape[0]):
+        selected = words[shard]
+        for row in range(addresses.shape[1]):
+            address = addresses[shard, row]
+            if address != 0:
+                count = np.int64(0)
+                for i in range(SHARD_WORDS):
+                    count += popcount(word_at(address, i) & word_at(selected, i))
+                counts[row] += count
+
+
+@compiled
 def _short(octets, at):  # type: ignore[no-untyped-def]
     return np.int64(octets[at]) | (np.int64(octets[at + 1]) << 8)
 

@@ -18,6 +18,7 @@ from bitbrook.engine.evaluate.reading import AnyRows, Period, Reading, rows_of
 from bitbrook.engine.evaluate.row_order import row_order
 from bitbrook.engine.evaluate.select import Selector, plan_selection
 from bitbrook.engine.evaluate.sweep import sweep
+from bitbrook.engine.evaluate.top_rows import largest_rows, may_prune
 from bitbrook.engine.evaluate.totals import selected_words
 from bitbrook.engine.shard import Shard
 from bitbrook.schema.field_types import FieldSchema, FieldType
@@ -42,6 +43,10 @@ def row_counts(question: RowCounts, reading: Reading) -> RowCountsPartial:
     period = (question.from_s, question.to_s)
     codes = _restriction(question, field, reading)
     selector = plan_selection(question.filter, reading)
+    if may_prune(question, reading):
+        largest = largest_rows(question, selector, reading)
+        if largest is not None:
+            return _ascending(field, largest, reading)
     shards = [reading.shard(number) for number in selector.shards]
 
     def start() -> _RowCounts:

@@ -56,6 +56,11 @@ class VectorKey:
         """How many codes there are by now; all lie below."""
         return self.radix if self.met is None else len(self.met) + self.includes_null
 
+    @property
+    def is_made(self) -> bool:
+        """Whether its codes have to be made of the field's vector, which does not hold them."""
+        return self.includes_null or self.met is not None
+
     def dense(self, shard: Shard) -> tuple[npt.NDArray[Any], np.integer[Any], np.uint32]:
         """Return an unsigned vector, its base and a first code, as `refine_groups` takes them.
 
@@ -117,6 +122,11 @@ class PeriodKey(VectorKey):
     """A key of times by the period they fall in: `low` and `met` are of the periods' numbers."""
 
     calendar: Calendar | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its codes have to be made, as those of periods always do."""
+        return True
 
     def dense(self, shard: Shard) -> tuple[npt.NDArray[Any], np.integer[Any], np.uint32]:
         """Return the codes of a shard's periods as a vector; see `VectorKey`."""

@@ -9,6 +9,7 @@ numbered as they are met.
 """
 
 import math
+import threading
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,9 +19,9 @@ from bitbrook.algebra.expressions import Intersect
 from bitbrook.algebra.partials import GroupsPartial
 from bitbrook.algebra.questions import GroupRecords, MeasureKind, RowCounts
 from bitbrook.bitmap.codes import Codes
-from bitbrook.bitmap.group_kernels import refine_groups
+from bitbrook.bitmap.group_kernels import refine_groups, refine_groups_at
 from bitbrook.bitmap.selection import Selection
-from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions
+from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions, read_only
 from bitbrook.engine.evaluate.counts import row_counts
 from bitbrook.engine.evaluate.group_keys import (
     AnyKey,
@@ -51,6 +52,9 @@ INTERSECTED_SIZE_MIN: Final = 2000
 """A row is intersected with the filter where rows are few or have many records on average: a pass
 over words costs 10 us, taking a record apart 10 ns."""
 
+GATHERED_MAX: Final = SHARD_WIDTH >> 4
+"""Up to so many records of a shard, reading each one's codes costs less than those of all."""
+
 COMPARED_GROUPS_MAX: Final = 1 << 16
 """Beyond so many groups a pass of its own counts cheaper than comparing counts before and after."""
 
@@ -59,6 +63,8 @@ ENTRIES_MAX: Final = 1 << 21
 the budget. Records with many members in several keys make thousands of entries each."""
 
 CODE_BITS: Final = 32
+
+_scratch = threading.local()
 
 
 def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
@@ -193,6 +199,7 @@ class _Groups:
         self._by_entry = [state for state in self.measures if not isinstance(state, VectorState)]
         self._vector_groups = np.zeros(0, dtype=np.uint32)
         self._vector_group_count = math.prod(key.code_count for key in self._vectors)
+        self._is_plain = not self._members and not any(key.is_made for key in self._vectors)
 
     def add(self, shard: Shard) -> None:
         """Take a shard into account."""
@@ -200,7 +207,9 @@ class _Groups:
         if not selection:
             return
         is_dense = isinstance(self._numbering, _Dense) and not selection.is_sparse
-        if is_dense and self._prefers_rows(shard):
+        if is_dense and self._is_plain and len(selection) <= GATHERED_MAX:
+            self._add_gathered(shard, selection.positions())
+        elif is_dense and self._prefers_rows(shard):
             self._combine_vectors(shard)
             self._add_by_rows(shard, selection, 0, 0)
         else:
@@ -218,14 +227,25 @@ class _Groups:
             len(sizes) == 1 and sizes[0] >= INTERSECTED_SIZE_MIN
         )
 
-    def _combine_vectors(self, shard: Shard) -> None:
-        """Give each position the group of its codes in all single-valued keys."""
-        if len(self._vector_groups) == 0:
-            self._vector_groups = np.empty(SHARD_WIDTH, dtype=np.uint32)
-        self._vector_groups[:] = 0
+    def _add_gathered(self, shard: Shard, positions: Positions) -> None:
+        """Add records to their groups by reading the vectors at their positions alone."""
+        groups = np.zeros(len(positions), dtype=np.uint32)
         for key in self._vectors:
             numbers, base, first = key.dense(shard)
-            refine_groups(numbers, base, first, np.uint32(key.code_count), self._vector_groups)
+            radix = np.uint32(key.code_count)
+            refine_groups_at(read_only(positions), numbers, base, first, radix, groups)
+        self._add_entries(shard, groups.astype(np.int64), positions)
+
+    def _combine_vectors(self, shard: Shard) -> None:
+        """Give each position the group of its codes in all single-valued keys."""
+        groups = self._vector_groups = _scratch_groups()
+        if not self._vectors:
+            groups[:] = 0
+        for index, key in enumerate(self._vectors):
+            numbers, base, first = key.dense(shard)
+            # A radix of 0 forgets what was there.
+            radix = np.uint32(key.code_count if index else 0)
+            refine_groups(numbers, base, first, radix, groups)
 
     def _add_by_rows(self, shard: Shard, selection: Selection, index: int, group: int) -> None:
         """Add the selected records to the groups of every row of the members from `index` on."""
@@ -348,3 +368,11 @@ class _Groups:
             column[:] = state.results(found)
             measures.append(column)
         return GroupsPartial(keys, nulls, self.counts[found], measures)
+
+
+def _scratch_groups() -> npt.NDArray[np.uint32]:
+    """Return a group for every position, of any content: this thread's own, for one question."""
+    found: npt.NDArray[np.uint32] | None = getattr(_scratch, "groups", None)
+    if found is None:
+        found = _scratch.groups = np.empty(SHARD_WIDTH, dtype=np.uint32)
+    return found

@@ -16,7 +16,7 @@ from tests.model.naive import plain_groups
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import All, Expression, HasRow, InRange, Nothing
 from bitbrook.algebra.questions import GroupKey, GroupRecords, Measure, MeasureKind, RowCounts
-from bitbrook.engine.evaluate import evaluate, groups
+from bitbrook.engine.evaluate import evaluate, groups, top_rows
 from bitbrook.errors import LimitExceeded
 
 SUM_AGE = Measure(MeasureKind.SUM, "age")
@@ -114,10 +114,24 @@ def selected(crowd: Any, expression: Expression) -> Any:
     return ~everyone
 
 
+def ranking(partial: Any) -> list[tuple[Any, int]]:
+    """Rows and counts, the most first and equal ones by row."""
+    pairs = zip(partial.rows.tolist(), partial.counts.tolist(), strict=True)
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+
+
+@pytest.mark.parametrize("gathered_max", [0, groups.GATHERED_MAX])
 @pytest.mark.parametrize("expression", FILTERS, ids=range(len(FILTERS)))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case[0]))
-def test_groups(crowd: Any, case: Any, expression: Expression) -> None:
-    """Counts and measures of every group, and no other group."""
+def test_groups(
+    crowd: Any,
+    case: Any,
+    expression: Expression,
+    gathered_max: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Counts and measures of every group, and no other group, whether or not all are passed by."""
+    monkeypatch.setattr(groups, "GATHERED_MAX", gathered_max)
     names, measures = case
     question = GroupRecords(tuple(map(GroupKey, names)), expression, measures)
     partial = evaluate(crowd.partition, question, Budget())
@@ -167,8 +181,10 @@ def test_too_many_groups_are_refused(crowd: Any) -> None:
 
 @pytest.mark.parametrize("expression", FILTERS, ids=range(len(FILTERS)))
 @pytest.mark.parametrize("name", ["species", "country", "active", "tags", "colours"])
-def test_row_counts(crowd: Any, name: str, expression: Expression) -> None:
-    """Rows ascend, and each has as many records as were selected."""
+def test_row_counts(
+    crowd: Any, name: str, expression: Expression, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows ascend, each with as many records as were selected; of the largest none is missing."""
     question = GroupRecords((GroupKey(name),))
     expected = expected_groups(crowd, question, selected(crowd, expression))
     partial = evaluate(crowd.partition, RowCounts(name, expression), Budget())
@@ -180,3 +196,8 @@ def test_row_counts(crowd: Any, name: str, expression: Expression) -> None:
     restricted = evaluate(crowd.partition, RowCounts(name, expression, rows=some), Budget())
     assert restricted.rows.tolist() == list(some)
     assert restricted.counts.tolist() == partial.counts[1:3].tolist()
+    monkeypatch.setattr(top_rows, "ROW_NS", 0)
+    ranked = ranking(partial)
+    for most in (1, 2, 5, len(ranked) + 1):
+        question = RowCounts(name, expression, most=most)
+        assert ranking(evaluate(crowd.partition, question, Budget()))[:most] == ranked[:most]

@@ -2,9 +2,11 @@
 
 Counts of what rows have in common are asked three times, since words of rows are made on the way,
 and again after every change. The first records by key are asked for while keys are added in no
-order, records are deleted and filters select from nothing to everything.
+order, records are deleted and filters select from nothing to everything. The largest rows of a
+field are asked for under filters that select of each alike, and of the small ones only.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,10 @@ import pytest
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import All, Expression, HasRow, InRange, Intersect
-from bitbrook.algebra.questions import CountRecords, NumberTotals, RecordIds
+from bitbrook.algebra.questions import CountRecords, NumberTotals, RecordIds, RowCounts
 from bitbrook.bitmap import rows
 from bitbrook.engine.batch import Batch, Operation, OperationKind
-from bitbrook.engine.evaluate import choosing, evaluate, key_order
+from bitbrook.engine.evaluate import choosing, evaluate, key_order, top_rows
 from bitbrook.engine.partition import Partition
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
@@ -25,8 +27,12 @@ FIELDS = (
     FieldSchema("on", FieldType.BOOL, id=2),
     FieldSchema("tags", FieldType.SET, id=3),
     FieldSchema("n", FieldType.INT, id=4),
+    FieldSchema("zipf", FieldType.MUTEX, id=5),
+    FieldSchema("c", FieldType.INT, id=6),
 )
-KINDS, TAGS = 3, 4
+KINDS, TAGS, ZIPF = 3, 4, 60
+"""Rows of the fields; the rows of `zipf` differ in size, and `c` is the row once more."""
+
 FIRST_ID = (1 << 20) - 3_000
 
 
@@ -46,7 +52,9 @@ class Table:
             "on": (self.random.random(count) < 0.5).tolist(),
             "tags": [self.random.integers(0, TAGS, 2).tolist() for _ in ids],
             "n": self.random.integers(-50, 1000, count).tolist(),
+            "zipf": (ZIPF * self.random.random(count) ** 3).astype(int).tolist(),
         }
+        drawn["c"] = drawn["zipf"]
         id_type = pa.string() if self.partition.schema.is_keyed else pa.uint64()
         columns = {
             "_id": pa.array(ids, id_type),
@@ -54,6 +62,8 @@ class Table:
             "on": pa.array(drawn["on"]),
             "tags": pa.array(drawn["tags"], pa.list_(pa.uint64())),
             "n": pa.array(drawn["n"], pa.int64()),
+            "zipf": pa.array(drawn["zipf"], pa.uint64()),
+            "c": pa.array(drawn["c"], pa.int64()),
         }
         self.apply(OperationKind.UPSERT, columns)
         for i, id_ in enumerate(ids):
@@ -148,3 +158,34 @@ def test_numbers_all_gone() -> None:
             question = NumberTotals("n", expression, wants_extremes=wants_extremes)
             totals = table.ask(question)
             assert (totals.count, totals.total, totals.least) == (0, 0, None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("slack", [1, 100])
+def test_largest_rows(seed: int, slack: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first rows under filters that know the field and that do not, between writes."""
+    monkeypatch.setattr(rows, "COUNT_MIN", 100)
+    monkeypatch.setattr(top_rows, "ROW_NS", 0)
+    monkeypatch.setattr(top_rows, "SLACK", slack)
+    table = Table(is_keyed=False, seed=seed)
+    table.upsert(list(range(FIRST_ID, FIRST_ID + 6_000)))
+    for turn in range(6):
+        filters = {
+            "on": (HasRow("on", (True,)), lambda record: record["on"]),
+            "n": (InRange("n", 60, 90), lambda record: 60 <= record["n"] <= 90),
+            "c": (InRange("c", 30, 39), lambda record: 30 <= record["c"] <= 39),
+        }
+        for expression, is_selected in filters.values():
+            found = Counter(r["zipf"] for r in table.records.values() if is_selected(r))
+            ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+            for most in (1, 3, 10):
+                for _ in range(3):
+                    partial = table.ask(RowCounts("zipf", expression, most=most))
+                    pairs = zip(partial.rows.tolist(), partial.counts.tolist(), strict=True)
+                    answered = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+                    assert answered[:most] == ranked[:most]
+        if turn % 2:
+            table.delete(table.some_ids(50))
+        else:
+            first = int(table.random.integers(FIRST_ID, FIRST_ID + 5_900))
+            table.upsert(list(range(first, first + 100)))

@@ -20,18 +20,19 @@ from bitbrook.query.results import pql_json
 def answer_top_n(arguments: Arguments, scope: Scope) -> bytes:
     """TopN(f, r?, n=, ids=[...], threshold=): the rows with the most records."""
     field = row_field(arguments, scope)
-    ids = arguments.items("ids")
+    ids, most = arguments.items("ids"), arguments.count("n")
     question = RowCounts(
         field.name,
         filter_of(arguments, scope),
         rows=None if ids is None else named_rows(field, ids),
+        most=most or None,
     )
     ranked = scope.ask(question, RowCountsPartial)
     threshold = arguments.count("threshold")
     if threshold:
         is_enough = ranked.counts >= threshold
         ranked = RowCountsPartial(ranked.rows[is_enough], ranked.counts[is_enough])
-    return _ranking(ranked, arguments.count("n"))
+    return _ranking(ranked, most)
 
 
 def answer_top_k(arguments: Arguments, scope: Scope) -> bytes:
@@ -39,8 +40,9 @@ def answer_top_k(arguments: Arguments, scope: Scope) -> bytes:
     field = row_field(arguments, scope)
     start_s, end_s = period_of(arguments, field)
     selected = Nothing() if is_empty_period(start_s, end_s) else filter_of(arguments, scope)
-    question = RowCounts(field.name, selected, from_s=start_s, to_s=end_s)
-    return _ranking(scope.ask(question, RowCountsPartial), arguments.count("k"))
+    most = arguments.count("k")
+    question = RowCounts(field.name, selected, from_s=start_s, to_s=end_s, most=most or None)
+    return _ranking(scope.ask(question, RowCountsPartial), most)
 
 
 def _ranking(partial: RowCountsPartial, limit: int | None) -> bytes:
