@@ -108,3 +108,8 @@ def _warm_members() -> None:
         member_kernels.turn_round(positions, bounds, codes, starts, members)
         arrays = (read_only(starts), read_only(members), positions)
         member_kernels.count_members(*arrays, codes.astype(np.uint32))
+    slots = np.empty(member_kernels.SLOTS * SHARD_WIDTH, dtype=np.uint16)
+    starts, members = np.zeros(SHARD_WIDTH + 1, dtype=np.int32), np.zeros(1, dtype=np.uint16)
+    member_kernels.spread(read_only(starts), read_only(members), slots, starts[:1], members)
+    more = (read_only(starts[:1]), read_only(members))
+    member_kernels.count_slots(read_only(slots), *more, positions, codes.astype(np.uint32))

@@ -3,22 +3,23 @@
 Under a filter that selects few records it is far cheaper to read their rows than to intersect
 every row with the filter. An index is made once questions about a shard, without a write in
 between, have cost as much as making it, so that shards that are being written to never pay for one;
-it is good for as long as no later batch has named the shard. It takes two bytes a member and four a
-position.
+it is good for as long as no later batch has named the shard. It takes some 16 bytes a position, of
+sets with five members (`forward_index.py`).
 """
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
-from bitbrook.bitmap.member_kernels import count_members, count_rows_in_words, turn_round
+from bitbrook.bitmap.member_kernels import count_rows_in_words
 from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
-from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions, read_only
+from bitbrook.bitmap.word_kernels import read_only
+from bitbrook.engine.evaluate.forward_index import FlatRows, ForwardIndex, make_index
 from bitbrook.engine.shard import Shard
 
 ROWS_MIN: Final = 512
@@ -29,38 +30,6 @@ KEPT_BYTES_MAX: Final = 1 << 30
 
 LOOKING_COST: Final = 1 / 16
 """What looking for records in every row costs, by what making an index costs."""
-
-
-@dataclass(slots=True, frozen=True)
-class FlatRows:
-    """Rows end to end: row `codes[i]` has `positions[bounds[i]:bounds[i + 1]]`."""
-
-    codes: npt.NDArray[np.int64]
-    bounds: npt.NDArray[np.int64]
-    positions: Positions
-
-
-@dataclass(slots=True, frozen=True)
-class ForwardIndex:
-    """The codes of the record at position p are `members[starts[p]:starts[p + 1]]`, ascending."""
-
-    starts: npt.NDArray[np.int32]
-    members: npt.NDArray[np.unsignedinteger[Any]]
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of memory held."""
-        return self.starts.nbytes + self.members.nbytes
-
-    def members_at(
-        self, positions: Positions
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the starts (int64[n + 1]) and the codes (int64[]) of records' rows, end to end."""
-        firsts = self.starts[positions].astype(np.int64)
-        counts = self.starts[positions + np.uint32(1)] - firsts
-        starts = np.append(0, np.cumsum(counts))
-        places = np.repeat(firsts - starts[:-1], counts) + np.arange(starts[-1])
-        return starts, self.members[places].astype(np.int64)
 
 
 @dataclass(slots=True)
@@ -110,10 +79,9 @@ def count_by_code(
             counts[flat.codes] += found
             return
         index = _keep(shard, rows, flat)
-    positions = read_only(selection.positions())
-    found = np.zeros(len(counts), dtype=np.uint32)
-    count_members(read_only(index.starts), read_only(index.members), positions, found)
-    counts += found
+    counted = np.zeros(len(counts), dtype=np.uint32)
+    index.count(selection.positions(), counted)
+    counts += counted
 
 
 def flatten(rows: Rows) -> FlatRows:
@@ -143,11 +111,7 @@ def _spend(shard: Shard, rows: Rows, cost: float) -> bool:
 
 def _keep(shard: Shard, rows: Rows, flat: FlatRows) -> ForwardIndex:
     """Return the index of flat rows, kept for the next question unless too much is kept."""
-    kind = np.uint16 if flat.codes[-1] < 1 << 16 else np.uint32
-    index = ForwardIndex(
-        np.zeros(SHARD_WIDTH + 1, dtype=np.int32), np.empty(len(flat.positions), dtype=kind)
-    )
-    turn_round(read_only(flat.positions), flat.bounds, flat.codes, index.starts, index.members)
+    index = make_index(flat)
     with _lock:
         held = sum(kept.index.size_bytes for kept in _kept.values() if kept.index is not None)
         if held + index.size_bytes <= KEPT_BYTES_MAX:
