@@ -12,6 +12,8 @@
 ["de", ["ann", "cid"], "ann-cid", 30, 50, 30, "de", "cid", "ann"]
 ["fr", ["bob"], "bob", 40, 40, 40, "fr", "bob", "bob"]
 [null, ["dan"], "dan", null, null, null, null, null, "dan"]
+> select arg_max(name, age, 2), arg_min(name, age, 9), arg_min(p, age, 1) from users
+[["cid", "bob"], ["ann", "bob", "cid"], [1.50]]
 > select list(age) from users where age > 99
 [null]
 > select list(tags) from users where _id < 3

@@ -91,6 +91,12 @@
 [5, null, "b", null, true, "year", 2024]
 [6, "Rom", "b", 4.00, false, "units", 4]
 [6, "Rom", "b", 4.00, false, "year", 2024]
+> unpivot sales on units, year into name what value v order by v desc, _id, what limit 2 offset 1
+[4, "Ulm", "a", 3.00, null, "year", 2024]
+[5, null, "b", null, true, "year", 2024]
+> pivot sales on kind using count(*) group by city order by a desc, city limit 2
+["Rom", 2, 1]
+["Ulm", 1, 1]
 > select _id, what, v from (unpivot sales on units, price into name what value v) where _id in (1, 4, 5)
 : _id id, what string, v decimal(2)
 [1, "units", 5.00]

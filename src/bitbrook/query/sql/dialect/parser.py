@@ -11,7 +11,12 @@ from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import Token, TokenType
 
+from bitbrook.query.parameters import MARK
 from bitbrook.query.sql.dialect.tokens import BitbrookTokenizer
+
+_LAST_CLAUSES = frozenset(
+    {TokenType.ORDER_BY, TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH}
+)
 
 
 def _placed(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,12 +47,16 @@ class BitbrookParser(parser.Parser):
         token: _placed(parse) for token, parse in parser.Parser.PRIMARY_PARSERS.items()
     }
     STATEMENT_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
-        TokenType.PIVOT: lambda self: self._parse_simplified_pivot(),
-        TokenType.UNPIVOT: lambda self: self._parse_simplified_pivot(is_unpivot=True),
+        TokenType.PIVOT: lambda self: self._parse_pivoted(is_unpivot=False),
+        TokenType.UNPIVOT: lambda self: self._parse_pivoted(is_unpivot=True),
     }
     RANGE_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
         **parser.Parser.RANGE_PARSERS,
         TokenType.TILDE: parser.binary_range_parser(exp.RegexpLike),
+    }
+    PLACEHOLDER_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+        **parser.Parser.PLACEHOLDER_PARSERS,
+        TokenType.PARAMETER: lambda self: self._parse_marked(),
     }
     EXPONENT: ClassVar[dict[TokenType, type[exp.Expr]]] = {
         TokenType.DSTAR: exp.Pow,
@@ -74,6 +83,24 @@ class BitbrookParser(parser.Parser):
                 return self.expression(exp.Lambda(this=body, expressions=names))
             self._retreat(index)
         return super()._parse_lambda(alias=alias)
+
+    def _parse_pivoted(self, *, is_unpivot: bool) -> Any:
+        """Parse PIVOT or UNPIVOT, and what orders and limits its rows: a query from it."""
+        pivoted = self._parse_simplified_pivot(is_unpivot=is_unpivot)
+        if self._curr is None or self._curr.token_type not in _LAST_CLAUSES:
+            return pivoted
+        rows = exp.Subquery(this=pivoted)
+        query = exp.Select(expressions=[exp.Star()], from_=exp.From(this=rows))
+        return self._parse_query_modifiers(query)
+
+    def _parse_marked(self) -> Any:
+        """Parse a name after its mark: `$name` of a prepared query, `@0` of a TRANSFORM."""
+        token = self._prev
+        node = self._parse_parameter()
+        if token.text == MARK:
+            node.update_positions(token)
+            node.meta["mark"] = MARK
+        return node
 
     def _parse_primary(self) -> Any:
         token = self._curr

@@ -71,6 +71,21 @@ def _kept(function: str, *parameters: Parameter) -> AggregateFunction:
     )
 
 
+def _of_extreme(function: str) -> AggregateFunction:
+    """Return an aggregate of the value where another is extreme, or of so many in a list."""
+
+    def kind(arguments: Sequence[Expression]) -> SqlType:
+        return _first_type(arguments) if len(arguments) == 2 else _list_type(arguments)
+
+    return AggregateFunction(
+        (ANY, ORDERED, LITERAL_NUMBER),
+        kind,
+        lambda arguments, call: _called(function, arguments, call),
+        required=2,
+        is_ordered=True,
+    )
+
+
 def _strings(arguments: list[str], call: Aggregate) -> str:
     separator = arguments[1] if len(arguments) > 1 else "','"
     return _called("string_agg", [arguments[0], separator], call)
@@ -139,8 +154,8 @@ AGGREGATES_BEYOND = {
     "LAST": _kept("last", ANY),
     "ANY_VALUE": _kept("any_value", ANY),
     "MODE": _kept("mode", ORDERED),
-    "ARG_MAX": _kept("arg_max", ANY, ORDERED),
-    "ARG_MIN": _kept("arg_min", ANY, ORDERED),
+    "ARG_MAX": _of_extreme("arg_max"),
+    "ARG_MIN": _of_extreme("arg_min"),
     "BIT_AND": _plain("bit_and", (INTEGER,), INT),
     "BIT_OR": _plain("bit_or", (INTEGER,), INT),
     "BIT_XOR": _plain("bit_xor", (INTEGER,), INT),
