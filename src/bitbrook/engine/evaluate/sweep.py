@@ -3,7 +3,8 @@
 Every thread keeps a state of its own that it adds shards to; states are merged by the caller. The
 calling thread takes part, so a question makes progress even when all others are busy with others'.
 Worth it only where kernels do the work: they run without the interpreter lock, and what Python does
-between them does not.
+between them does not. Where as many questions are asked at once as there are processors, each has
+one thread: to share them out would only make them wait for each other.
 """
 
 import os
@@ -17,6 +18,24 @@ from bitbrook.engine.shard import Shard
 
 THREADS: Final = os.cpu_count() or 1
 
+
+class _Sweeping:
+    """How many questions go through shards now, each on a thread of its own at least."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self.count -= 1
+
+
+_sweeping: Final = _Sweeping()
 _pool: Final = ThreadPoolExecutor(max(1, THREADS - 1), thread_name_prefix="bitbrook-sweep")
 
 
@@ -37,8 +56,16 @@ def sweep(
 
     `start` makes an empty state. `is_heavy`: whether kernels take most of the time of a shard.
     """
-    waiting = list(shards)
-    helpers = min(THREADS, len(waiting)) - 1 if is_heavy else 0
+    if not is_heavy:
+        return [_work(iter(shards), threading.Lock(), start, budget)]
+    with _sweeping:
+        return _sweep_together(list(shards), start, budget)
+
+
+def _sweep_together(
+    waiting: list[Shard], start: Callable[[], StateT], budget: Budget
+) -> list[StateT]:
+    helpers = min(THREADS, len(waiting)) - _sweeping.count
     queue, lock = iter(waiting), threading.Lock()
     helping = [_pool.submit(_work, queue, lock, start, budget) for _ in range(helpers)]
     try:

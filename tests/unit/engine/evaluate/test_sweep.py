@@ -4,6 +4,7 @@ States note what they were given; they fail, block and are cancelled at chosen s
 """
 
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -82,3 +83,13 @@ def test_a_busy_pool_keeps_nobody_waiting() -> None:
     finally:
         release.set()
     assert all(future.result() for future in blocked)
+
+
+def test_busy_processors_are_not_shared_out() -> None:
+    """With a question for each of them under way, one more stays on its own thread."""
+    with ExitStack() as others:
+        for _ in range(module.THREADS):
+            others.enter_context(module._sweeping)
+        states = sweep(SHARDS, Noting, Budget(), is_heavy=True)
+        assert [state.numbers for state in states] == [[shard.number for shard in SHARDS]]
+    assert module._sweeping.count == 0

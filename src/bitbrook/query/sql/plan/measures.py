@@ -272,7 +272,9 @@ def grouped(
     readers = [_reader(aggregate, scan, measures, lacking) for aggregate in aggregates]
     field = scan.field_of(group_keys[0].field)
     if len(keys) == 1 and not measures and field is not None and field.has_rows:
-        groups = _row_groups(group_keys[0], field, lacking)
+        is_ranking = page is not None and _field_of(aggregates[page.aggregate], scan) is None
+        most = page.count if page is not None and is_ranking and page.is_descending else None
+        groups = _row_groups(group_keys[0], field, lacking, most)
     else:
         group_keys = [
             GroupKey(
@@ -354,9 +356,11 @@ class Lacking:
         return self.execution.ask(self.table, CountRecords(records), CountPartial).count
 
 
-def _row_groups(key: GroupKey, field: FieldSchema, lacking: Lacking) -> GroupsPartial:
-    """Return the groups of one row field from the counts of its rows."""
-    question = RowCounts(field.name, lacking.selected)
+def _row_groups(
+    key: GroupKey, field: FieldSchema, lacking: Lacking, most: int | None
+) -> GroupsPartial:
+    """Return the groups of one row field from the counts of its rows, or the largest of them."""
+    question = RowCounts(field.name, lacking.selected, most=most)
     partial = lacking.execution.ask(lacking.table, question, RowCountsPartial)
     rows, counts = partial.rows, partial.counts
     nulls = np.zeros(len(counts), dtype=np.bool_)
