@@ -36,15 +36,8 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        environment = os.environ | {
-            "BITBROOK_ADMIN_EMAIL": EMAIL,
-            "BITBROOK_ADMIN_PASSWORD": PASSWORD,
-        }
-        command = [Path(sys.executable).with_name("bitbrook"), "serve", "--port", str(self.port)]
-        self._process = subprocess.Popen(
-            [*command, "--data", str(directory)], env=environment, stdout=subprocess.DEVNULL
-        )
-        self._wait_until_ready()
+        self._directory = directory
+        self.restart()
         credentials = {"USERNAME": EMAIL, "PASSWORD": PASSWORD}
         self.token = self.call("POST", "/", credentials)["AuthenticationResult"]["IdToken"]
         created = self.call(
@@ -66,6 +59,23 @@ class Server:
         )
         self.source_id: str = source["id"]
         self._poll(f"/v1/sinks/{self.source_id}")
+
+    def restart(self) -> None:
+        """Start a process over the directory, and return when it serves."""
+        environment = os.environ | {
+            "BITBROOK_ADMIN_EMAIL": EMAIL,
+            "BITBROOK_ADMIN_PASSWORD": PASSWORD,
+        }
+        command = [Path(sys.executable).with_name("bitbrook"), "serve", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            [*command, "--data", str(self._directory)], env=environment, stdout=subprocess.DEVNULL
+        )
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """End the process without warning."""
+        self._process.kill()
+        self._process.wait(60)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Return the JSON answer of a request."""

@@ -6,7 +6,9 @@ milliseconds of work pass; it raises once the deadline is over or the caller has
 
 import threading
 from dataclasses import dataclass, field
+from typing import Self
 
+from bitbrook.algebra.memory import SharedMemory
 from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.errors import Cancelled, LimitExceeded, TimedOut
 
@@ -24,12 +26,14 @@ class WouldWait(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """Deadline, memory and cancel flag of one statement.
+    """Deadline, memory and cancel flag of one statement; a context that gives the memory back.
 
     `deadline_s` is on the clock's monotonic scale; None never passes. `records_selected` is what
     was spent: the most records that one question counted or read. `prompt_until_s`: of a statement
     that keeps a thread from other work, until when it may, on the same scale as the deadline; it
-    must not wait for anything, and raises WouldWait instead.
+    must not wait for anything, and raises WouldWait instead. `held_bytes`: what the statement has
+    gathered, of `memory_bytes_max` and of what all statements `share`; it counts until the end,
+    since a statement mostly holds what it was answered until it has written its own answer.
     """
 
     deadline_s: float | None = None
@@ -41,6 +45,16 @@ class Budget:
     cancelled: threading.Event = field(default_factory=threading.Event)
     records_selected: int = 0
     prompt_until_s: float | None = None
+    held_bytes: int = 0
+    share: SharedMemory | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.share is not None:
+            self.share.give_back(self.held_bytes)
+        self.held_bytes = 0
 
     @classmethod
     def starting_now(cls, timeout_s: float = 60.0, *, clock: Clock = SYSTEM_CLOCK) -> "Budget":
@@ -73,10 +87,32 @@ class Budget:
                 "narrow its filter or raise query_timeout_s"
             )
 
-    def check_groups(self, count: int) -> None:
-        """Return if an answer of `count` groups may be formed, else raise LimitExceeded."""
+    def check_groups(self, count: int, group_bytes: int = 0) -> None:
+        """Return if so many groups of so many bytes may be formed, else raise LimitExceeded."""
         if count > self.groups_max:
             raise LimitExceeded(
                 f"the statement forms {count:,} groups and {self.groups_max:,} are allowed; "
                 "narrow its filter or group by fewer fields"
+            )
+        self._check_memory(count * group_bytes, "groups")
+
+    def take(self, size_bytes: int, what: str) -> None:
+        """Count memory that the statement is about to use and hold.
+
+        Raises:
+            LimitExceeded: with it a statement holds more than it may; tells how much that is.
+            Overloaded: the statements that run hold too much together.
+        """
+        self._check_memory(size_bytes, what)
+        if self.share is not None:
+            self.share.take(size_bytes)
+        self.held_bytes += size_bytes
+
+    def _check_memory(self, size_bytes: int, what: str) -> None:
+        needed = self.held_bytes + size_bytes
+        if needed > self.memory_bytes_max:
+            raise LimitExceeded(
+                f"the statement would take {needed:,} bytes of memory ({what}) and "
+                f"{self.memory_bytes_max:,} are allowed; narrow its filter, ask for less at a time "
+                "or raise query_memory_bytes_max"
             )

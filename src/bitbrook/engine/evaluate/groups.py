@@ -62,6 +62,12 @@ ENTRIES_MAX: Final = 1 << 21
 """Entries made at a time: tens of megabytes, and a few hundred milliseconds between two looks at
 the budget. Records with many members in several keys make thousands of entries each."""
 
+GROUP_BYTES: Final = 16
+KEY_BYTES: Final = 48
+MEASURE_BYTES: Final = 64
+"""Of a group, while it is counted and in the answer: its number and count; each of its keys, as a
+number or a text; each measure, as totals and as an integer of any size."""
+
 CODE_BITS: Final = 32
 
 _scratch = threading.local()
@@ -199,6 +205,9 @@ class _Groups:
         self._by_entry = [state for state in self.measures if not isinstance(state, VectorState)]
         self._vector_groups = np.zeros(0, dtype=np.uint32)
         self._vector_group_count = math.prod(key.code_count for key in self._vectors)
+        self._group_bytes = (
+            GROUP_BYTES + MEASURE_BYTES * len(question.measures) + KEY_BYTES * len(numbering.keys)
+        )
         self._is_plain = not self._members and not any(key.is_made for key in self._vectors)
 
     def add(self, shard: Shard) -> None:
@@ -317,7 +326,7 @@ class _Groups:
     ) -> None:
         """Add entries, which are in these groups by the keys before `index`."""
         if index == len(apart.columns):
-            self._reading.budget.check_groups(self._numbering.size)
+            self._reading.budget.check_groups(self._numbering.size, self._group_bytes)
             self._add_entries(apart.shard, groups, apart.records[entries])
             return
         column = apart.columns[index]
@@ -356,7 +365,9 @@ class _Groups:
     def partial(self, layout: list[int]) -> GroupsPartial:
         """Return the groups; `layout[i]` is the question's index of the numbering's key i."""
         found = np.flatnonzero(self.counts)
-        self._reading.budget.check_groups(len(found))
+        budget = self._reading.budget
+        budget.check_groups(len(found), self._group_bytes)
+        budget.take(len(found) * self._group_bytes, "groups")
         columns = self._numbering.split(found.astype(np.int64))
         keys: list[Any] = [None] * len(columns)
         nulls: list[Any] = [None] * len(columns)
