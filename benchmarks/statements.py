@@ -11,7 +11,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -36,6 +36,7 @@ from bitbrook.stores.sql import open_engine
 WARM_UP = 2
 TURNS = int(os.environ.get("TURNS", "5"))
 SCALE = int(float(os.environ.get("SCALE", "5e6")))
+CORES = 2
 RECORDS_PER_PART = 250_000
 ID_COLUMN = "_id"
 
@@ -166,15 +167,26 @@ def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-def compare(title: str, schema: TableSchema, parts: Iterator[pa.Table], statements: Any) -> None:
-    """Load, check every answer, measure in turns and print a table."""
+def compare(
+    title: str,
+    schema: TableSchema,
+    parts: Iterator[pa.Table],
+    statements: Sequence[Statement],
+    *,
+    published: Mapping[str, float] | None = None,
+) -> None:
+    """Load, check every answer, measure in turns and print a table.
+
+    `published`: millions of records a second and core that others tell of statements, to be shown
+    beside ours; without it no such columns are printed.
+    """
     directory = Path(tempfile.mkdtemp(prefix="bench-"))
     ours, theirs = Ours(schema, directory), Theirs(schema.name)
     try:
         for part in parts:
             ours.load(part)
             theirs.load(part)
-        lines = [_measured(statement, ours, theirs) for statement in statements]
+        found = [_measured(statement, ours, theirs) for statement in statements]
     finally:
         ours.close()
         theirs.close()
@@ -182,11 +194,20 @@ def compare(title: str, schema: TableSchema, parts: Iterator[pa.Table], statemen
     print(f"# {title}, {SCALE:,} records\n")
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()};")
     print("milliseconds, medians; the ratio is DuckDB's time to bitbrook's.\n")
-    print("| question | bitbrook | duckdb | ratio |\n|---|---:|---:|---:|")
-    print("\n".join(lines))
+    per_core = published is not None
+    print("| question | bitbrook | duckdb | ratio |", end="")
+    print(" M records/s a core | published |" if per_core else "")
+    print("|---|---:|---:|---:|" + ("---:|---:|" if per_core else ""))
+    for statement, (one, other) in zip(statements, found, strict=True):
+        print(f"| {statement.name} | {one:.3g} | {other:.3g} | {other / one:.1f}x |", end="")
+        if published is not None:
+            rate = SCALE / one / 1000 / CORES
+            print(f" {rate:,.0f} | {published.get(statement.name, '-')} |", end="")
+        print()
 
 
-def _measured(statement: Statement, ours: Ours, theirs: Theirs) -> str:
+def _measured(statement: Statement, ours: Ours, theirs: Theirs) -> tuple[float, float]:
+    """Return the median milliseconds of both systems, whose answers are the same."""
     fault = differences(statement, ours, theirs)
     assert fault is None, fault
     seconds: tuple[list[float], list[float]] = ([], [])
@@ -198,4 +219,4 @@ def _measured(statement: Statement, ours: Ours, theirs: Theirs) -> str:
             if turn >= WARM_UP:
                 kept.append(time.perf_counter() - started)
     one, other = (statistics.median(each) * 1000 for each in seconds)
-    return f"| {statement.name} | {one:.3g} | {other:.3g} | {other / one:.1f}x |"
+    return one, other

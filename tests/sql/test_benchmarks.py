@@ -1,20 +1,21 @@
 """The benchmarks' statements answer what DuckDB answers over the same records.
 
-The Star Schema Benchmark's thirteen queries and those in the manner of ClickBench, at a fraction of
-the scale at which they are measured; and most of them without reading records out of the engine.
+The Star Schema Benchmark's thirteen queries, those in the manner of ClickBench and the four over
+taxi rides, at a fraction of the scale at which they are measured; and without reading records out
+of the engine.
 """
 
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from benchmarks import clickbench, ssb
+from benchmarks import clickbench, ssb, taxi
 from benchmarks.statements import Ours, Theirs, differences
 
 RECORDS = 50_000
 
 
-@pytest.mark.parametrize("module", [ssb, clickbench], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [ssb, clickbench, taxi], ids=lambda module: module.__name__)
 def test_every_answer_is_duckdbs(module: ModuleType, tmp_path: Path) -> None:
     """Every row of every statement, in order where there is one."""
     ours, theirs = Ours(module.SCHEMA, tmp_path), Theirs(module.SCHEMA.name)
