@@ -63,6 +63,15 @@ def merge_partials(question: Question, partials: Sequence[AnyPartial]) -> AnyPar
             return TimesPartial(pa.concat_tables([p.records for p in dated]))
 
 
+def merged_early(question: Question, partials: Sequence[AnyPartial]) -> list[AnyPartial]:
+    """Return the same answer in fewer partials: where the merge applies no limit, in one."""
+    match partials[0]:
+        case RecordIdsPartial() | RecordsPartial() | GroupsPartial():
+            return list(partials)
+        case _:
+            return [merge_partials(question, partials)]
+
+
 def _add_totals(one: TotalsPartial, other: TotalsPartial) -> TotalsPartial:
     least, least_count = _extreme(
         (one.least, one.least_count), (other.least, other.least_count), sign=1

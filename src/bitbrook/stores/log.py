@@ -2,21 +2,22 @@
 
 An entry is durable when `append` returns. The primary key (partition, sequence) is the fence: of
 two processes that both believe they own a partition, only one can append a sequence; the other one
-is told. A manifest and the trim that it permits are one transaction, so a partition can always be
-rebuilt from what is here. A note is kept beside the entries that it came with, in one transaction,
-until it expires. Knows nothing of what entries, manifests or notes mean.
+is told. Where partitions may be taken over, a `Fence` checks in that transaction who holds them.
+A manifest and the trim that it permits are one transaction, so a partition can always be rebuilt
+from what is here. A note is kept beside the entries that it came with, in one transaction, until it
+expires. Knows nothing of what entries, manifests or notes mean.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Damaged, Fenced, OutcomeUnknown, Overloaded
-from bitbrook.stores.sql import check_database, reading
+from bitbrook.stores.sql import check_database, reading, take_turn
 
 ASK_AGAIN_AFTER_S = (0.05, 0.2, 1.0, 3.0)
 NAMES_PER_STATEMENT = 500
@@ -71,25 +72,37 @@ class LogExtent(NamedTuple):
     size_bytes: int
 
 
+class Fence(Protocol):
+    """Who may change the log of which partition."""
+
+    def check(self, connection: Connection, partitions: Collection[str]) -> None:
+        """Return if this process may change these until the transaction ends; else `Fenced`."""
+        ...
+
+
 class Log:
     """Every partition's log and manifest in one database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, fence: Fence | None = None) -> None:
         """Make the tables if they are not there yet.
+
+        `fence`: where other processes may take partitions over; by default nobody may.
 
         Raises:
             Damaged: the database is not what was written.
         """
         self._engine = engine
+        self._fence = fence
         check_database(engine)
-        with self._naming_damage():
-            _METADATA.create_all(engine)
+        with self._naming_damage(), engine.begin() as connection:
+            take_turn(connection)
+            _METADATA.create_all(connection)
 
     def append(self, entries: Sequence[LogEntry], notes: Sequence[Note] = ()) -> None:
         """Make all entries and notes durable, or none. A note replaces one of the same key.
 
         Raises:
-            Fenced: one of the sequences was taken by another process.
+            Fenced: one of the sequences, or a whole partition, was taken by another process.
             Overloaded: the database refused; nothing was written and the next append may succeed.
             OutcomeUnknown: the database failed and cannot be asked what it holds.
         """
@@ -97,6 +110,7 @@ class Log:
             return
         try:
             with self._engine.begin() as connection:
+                self._check(connection, {entry.partition for entry in entries})
                 connection.execute(_APPEND, [entry._asdict() for entry in entries])
                 _write_notes(connection, notes)
         except sa.exc.IntegrityError as error:
@@ -151,10 +165,12 @@ class Log:
         """Make a manifest the partition's current one and forget its entries up to `through`.
 
         Raises:
+            Fenced: another process has taken the partition; its manifest and entries stay.
             Overloaded: the database refused; the former manifest and all entries stay.
         """
         try:
             with self._engine.begin() as connection:
+                self._check(connection, [partition])
                 connection.execute(sa.delete(SNAPSHOT).where(SNAPSHOT.c.partition == partition))
                 connection.execute(
                     sa.insert(SNAPSHOT), {"partition": partition, "manifest": manifest}
@@ -196,6 +212,13 @@ class Log:
         with self._naming_damage(), reading(self._engine) as connection:
             return [Note(*row) for row in connection.execute(asked)]
 
+    def note(self, scope: str, key: str, *, now_s: float) -> Note | None:
+        """Return the note of a scope and key, if there is one that has not expired."""
+        is_same = (NOTE.c.scope == scope) & (NOTE.c.key == key)
+        with self._naming_damage(), reading(self._engine) as connection:
+            row = connection.execute(sa.select(NOTE).where(is_same)).first()
+        return None if row is None or row.expires_s <= now_s else Note(*row)
+
     def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:
         """Forget the notes of a scope, or those that have expired at a moment."""
         matches = NOTE.c.scope == scope if scope is not None else NOTE.c.expires_s <= expired_s
@@ -219,6 +242,15 @@ class Log:
     def close(self) -> None:
         """Release the database."""
         self._engine.dispose()
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether other processes may take partitions over."""
+        return self._fence is not None
+
+    def _check(self, connection: Connection, partitions: Collection[str]) -> None:
+        if self._fence is not None:
+            self._fence.check(connection, partitions)
 
     def _is_appended(self, entry: LogEntry, *, cause: sa.exc.DBAPIError) -> bool:
         """Whether the log holds this very entry, after a commit that failed in an unclear way."""

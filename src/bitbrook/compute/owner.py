@@ -1,0 +1,334 @@
+"""An owner: a process that holds some partitions of many tables, and what it may be asked.
+
+Inside it is a `LocalCompute` with a part of each table. What it holds is what is assigned to its
+name in the log's database: it looks there again and again and opens, closes and mends until the two
+agree, so that whoever moves partitions has only to write it there, and may die after that. It
+answers while its lease is good and appends under its epochs; so of two processes that believe to be
+the owner one does both and the other neither.
+
+Nothing here knows Ray: an owner is an object whose methods are called from several threads.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bitbrook.algebra.budget import Budget, WouldWait
+from bitbrook.algebra.partials import AnyPartial
+from bitbrook.compute.holdings import Elsewhere, Holdings
+from bitbrook.compute.lease import Lease
+from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.merge import merged_early
+from bitbrook.compute.repeats import Repeats
+from bitbrook.compute.requests import Asked, OwnerFigures, PartStatistics, Refusal, Sent
+from bitbrook.engine.batch import Batch, decode_batch
+from bitbrook.engine.upkeep import UpkeepPolicy
+from bitbrook.engine.writer import Written
+from bitbrook.errors import BitbrookError, Fenced, OutcomeUnknown, Stopping, TableNotFound
+from bitbrook.stores.log import Log
+from bitbrook.stores.open_snapshots import open_snapshots
+from bitbrook.stores.ownership import Epochs, Ownership, end_stalled_transactions
+from bitbrook.stores.snapshots import SnapshotStore
+from bitbrook.stores.sql import open_engine
+from bitbrook.telemetry.logs import configure_logging, get_logger
+
+LOGGER = get_logger(__name__)
+
+RECONCILED_EVERY_S = 1.0
+OPEN_AGAIN_AFTER_S = 0.5
+BEGIN_WAIT_S = 5.0
+ROWS_SENT_MAX = 1_000
+"""Fields of more rows than this are counted by the partitions apart."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True, frozen=True)
+class OwnerSettings:
+    """What every owner of an installation is told. Places as in the settings of a server."""
+
+    log_database: str
+    storage: str
+    cache_directory: str
+    cache_bytes_max: int
+    lease_s: float
+    upkeep_policy: UpkeepPolicy
+    log_level: str = "info"
+
+
+class Owner:
+    """The owner of a name, in this process. It begins by itself and may be called at once."""
+
+    def __init__(self, name: str, settings: OwnerSettings) -> None:
+        configure_logging(settings.log_level)
+        self.name = name
+        self._settings = settings
+        self._running: _Running | None = None
+        self._is_closing = threading.Event()
+        self._has_begun = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="owner", daemon=True)
+        self._thread.start()
+
+    def ping(self) -> str:
+        """Return the name of the process once it has opened what is assigned to it, else ""."""
+        self._has_begun.wait(BEGIN_WAIT_S)
+        return self._running.process if self._running and self._has_begun.is_set() else ""
+
+    def process_id(self) -> int:
+        """Return the operating system's number of the process."""
+        return os.getpid()
+
+    def ask(self, asked: Asked) -> list[AnyPartial] | Refusal:
+        """Return the partials of the partitions asked, in one where that can be."""
+        return self._answered(lambda running: running.ask(asked))
+
+    def cancel(self, statement: str) -> None:
+        """End what is being asked under this name."""
+        if self._running is not None:
+            self._running.cancel(statement)
+
+    def write(self, sent: Sent) -> Written | Refusal:
+        """Append the parts of a batch that are not there yet; return when all are visible."""
+        return self._answered(lambda running: running.write(sent))
+
+    def statistics(self, table_id: str) -> PartStatistics | Refusal:
+        """Return the statistics of a table's partitions here."""
+        return self._answered(lambda running: running.statistics(table_id))
+
+    def sequences(self, table_id: str) -> dict[int, int] | Refusal:
+        """Return the last batch of each of a table's partitions here."""
+        return self._answered(lambda running: running.sequences(table_id))
+
+    def figures(self) -> OwnerFigures | Refusal:
+        """Return what waits here."""
+        return self._answered(lambda running: running.figures())
+
+    def reconcile(self, table_id: str) -> Refusal | None:
+        """Open, close or alter a table now, as the log's database says."""
+        return self._answered(lambda running: running.holdings.reconcile(table_id))
+
+    def checkpoint(self) -> Refusal | None:
+        """Write what changed to the snapshots and trim the log."""
+        return self._answered(lambda running: running.compute.checkpoint())
+
+    def close(self) -> None:
+        """Finish what was submitted and hold nothing any more."""
+        self._is_closing.set()
+        self._thread.join()
+        running, self._running = self._running, None
+        if running is not None:
+            running.close()
+
+    def _answered(self, work: Callable[["_Running"], Answer]) -> Answer | Refusal:
+        """Return what work gives, or why it does not; nothing of ours is raised over a border."""
+        running = self._running
+        if running is None or running.is_over:
+            return Refusal(
+                Stopping(f"owner {self.name} has not begun, or was replaced"), is_elsewhere=True
+            )
+        try:
+            return work(running)
+        except Elsewhere as reason:
+            return Refusal(Stopping(str(reason)), is_elsewhere=True)
+        except (Fenced, Stopping, OutcomeUnknown, TableNotFound) as error:
+            return Refusal(error, is_elsewhere=True)
+        except (BitbrookError, WouldWait) as error:
+            return Refusal(error)
+
+    def _run(self) -> None:
+        """Open what is assigned, and see to it that it stays so."""
+        while not self._is_closing.is_set():
+            wait_s = OPEN_AGAIN_AFTER_S
+            try:
+                if self._running is None:
+                    self._running = _Running(self.name, self._settings)
+                if self._running.is_over:
+                    self._running.holdings.close_all(abandons=True)
+                    return
+                self._running.holdings.reconcile_all()
+                self._has_begun.set()
+                wait_s = RECONCILED_EVERY_S
+            except BitbrookError as error:
+                LOGGER.warning("an owner cannot go on yet", owner=self.name, reason=error.message)
+            except Exception:
+                # The edge of this thread: what cannot be opened now may be later.
+                LOGGER.exception("an owner cannot go on yet", owner=self.name)
+            self._is_closing.wait(wait_s)
+
+
+class _Running:
+    """An owner that has begun: what it is made of."""
+
+    def __init__(self, name: str, settings: OwnerSettings) -> None:
+        """Begin under the name.
+
+        Raises:
+            Fenced: there is no such owner (any more).
+            Overloaded: the log's database cannot be reached.
+        """
+        self.process = secrets.token_hex(8)
+        self.is_over = False
+        self._database = open_engine(settings.log_database)
+        end_stalled_transactions(self._database)
+        self._log_database = open_engine(settings.log_database)
+        epochs = Epochs()
+        try:
+            ownership = Ownership(self._database)
+            log = Log(self._log_database, fence=epochs)
+        except BaseException:
+            self._dispose()
+            raise
+        self._repeats = Repeats(log)
+        self.compute = LocalCompute(
+            log, open_store(settings, name), upkeep_policy=settings.upkeep_policy
+        )
+        self.holdings = Holdings(ownership, self.compute, epochs, name, self.process)
+        self._lease = Lease(
+            ownership,
+            name,
+            self.process,
+            epochs,
+            lease_s=settings.lease_s,
+            on_lost=self.holdings.lose,
+            on_over=self._end,
+        )
+        self._budgets: dict[str, list[Budget]] = {}
+        self._budgets_lock = threading.Lock()
+        try:
+            # Last, since a lease that is not renewed looks like a process that has stopped.
+            ownership.begin(name, self.process, lease_s=settings.lease_s)
+            self._lease.start()
+        except BaseException:
+            self.compute.close()
+            self._dispose()
+            raise
+        LOGGER.info("an owner began", owner=name, process=self.process)
+
+    def ask(self, asked: Asked) -> list[AnyPartial]:
+        """Return the partials of the partitions asked, in one where that can be."""
+        with self._reading(asked.table_id, asked.numbers):
+            self.holdings.check(
+                asked.table_id, asked.numbers, form=asked.form, is_keyed=asked.is_keyed
+            )
+            with self._cancellable(asked.statement, asked.spending.budget()) as budget:
+                partials = self.compute.partials(
+                    asked.table_id, asked.question, budget, asked.numbers
+                )
+            return merged_early(asked.question, partials)
+
+    def cancel(self, statement: str) -> None:
+        """End what is being asked under this name."""
+        with self._budgets_lock:
+            for budget in self._budgets.get(statement, []):
+                budget.cancelled.set()
+
+    def write(self, sent: Sent) -> Written:
+        """Append the parts of a batch that are not there yet; return when all are visible."""
+        self.holdings.check(
+            sent.table_id,
+            sent.bodies,
+            form=sent.form,
+            is_keyed=sent.is_keyed,
+            bodies=sent.bodies.values(),
+        )
+        schema = self.compute.schema(sent.table_id)
+        bodies, others = self._repeats.begin(sent)
+        outcome: Written | BaseException = Stopping("the write was given up")
+        try:
+            if bodies:
+                notes = (*sent.notes, self._repeats.note(sent, bodies))
+                outcome = self.compute.submit_encoded(sent.table_id, dict(bodies), notes).result()
+            else:
+                outcome = Written([], {})
+        except BaseException as error:
+            outcome = error
+            raise
+        finally:
+            self._repeats.end(sent, bodies, outcome)
+        for other in others:
+            other.result()
+        earlier = [
+            decode_batch(body, schema, where="a batch that was sent again")
+            for number, body in sent.bodies.items()
+            if number not in bodies
+        ]
+        known = self.compute.sequences(sent.table_id)
+        sequences = {number: known[number] for number in sent.bodies} | outcome.sequences
+        return Written(_added([outcome.counts, *map(_counts_of, earlier)]), sequences)
+
+    def statistics(self, table_id: str) -> PartStatistics:
+        """Return the statistics of a table's partitions here."""
+        with self._reading(table_id, ()):
+            statistics = self.compute.statistics(table_id)
+            return PartStatistics(statistics, self.compute.few_rows(table_id, ROWS_SENT_MAX))
+
+    def sequences(self, table_id: str) -> dict[int, int]:
+        """Return the last batch of each of a table's partitions here."""
+        with self._reading(table_id, ()):
+            return self.compute.sequences(table_id)
+
+    def figures(self) -> OwnerFigures:
+        """Return what waits here."""
+        unstored = {
+            table_id: self.compute.unstored_bytes(table_id)
+            for table_id in self.holdings.table_ids()
+            if self.compute.failure(table_id) is None
+        }
+        return OwnerFigures(self.compute.write_queue(), self.compute.refusing_count(), unstored)
+
+    def close(self) -> None:
+        """Finish what was submitted and hold nothing any more."""
+        self.holdings.close_all(abandons=self.is_over)
+        self._lease.close()
+        self.compute.close()
+        self._dispose()
+
+    @contextmanager
+    def _reading(self, table_id: str, numbers: tuple[int, ...]) -> Iterator[None]:
+        """Raise `Elsewhere` if what is read was not this process's own all the while."""
+        if not self._lease.is_good:
+            raise Elsewhere("the lease of an owner is over; it cannot reach the log's database")
+        yield
+        # In this order: what was lost is given up before the lease is extended over the loss.
+        if not self._lease.is_good:
+            raise Elsewhere("the lease of an owner ended meanwhile")
+        self.holdings.check_held(table_id, numbers)
+
+    @contextmanager
+    def _cancellable(self, statement: str, budget: Budget) -> Iterator[Budget]:
+        with self._budgets_lock:
+            self._budgets.setdefault(statement, []).append(budget)
+        try:
+            yield budget
+        finally:
+            with self._budgets_lock:
+                self._budgets[statement].remove(budget)
+                if not self._budgets[statement]:
+                    del self._budgets[statement]
+
+    def _end(self) -> None:
+        self.is_over = True
+
+    def _dispose(self) -> None:
+        self._database.dispose()
+        self._log_database.dispose()
+
+
+def open_store(settings: OwnerSettings, name: str) -> SnapshotStore:
+    """Return the snapshot store of an installation, with a cache for one process alone."""
+    cache = Path(settings.cache_directory) / name
+    return open_snapshots(settings.storage, cache, cache_bytes=settings.cache_bytes_max)
+
+
+def _counts_of(batch: Batch) -> list[int]:
+    """Return how many values a batch may have changed, which is known only where it is applied."""
+    return [operation.records.num_rows for operation in batch.operations]
+
+
+def _added(counts: list[list[int]]) -> list[int]:
+    return [sum(each) for each in zip(*filter(None, counts), strict=True)]

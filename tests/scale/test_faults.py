@@ -1,0 +1,118 @@
+"""Nothing acknowledged is lost and nothing is doubled, whatever dies in the middle of an ingest.
+
+An owner, a node, the server and PostgreSQL are killed, and an owner is stopped until another has
+taken its place and then wakes up, each while clients stream counted batches under keys and read.
+Afterwards exactly the acknowledged batches are there, in the tables and once in the log, and what
+was read is what a single copy could have answered.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from bitbrook.engine.batch import decode_batch
+from bitbrook.engine.recovery import partition_name
+from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
+from bitbrook.stores.log import Log
+from bitbrook.stores.sql import open_engine
+from scale.stack import Stack, eventually
+from scale.workload import Workload
+
+BEFORE = 15
+AFTER = 25
+PARTITIONS = 4
+
+
+@pytest.fixture
+def workload(stack: Stack, api: httpx.Client, deployment_id: str) -> Iterator[Workload]:
+    """An ingest that has begun, and is held against what is there at the end."""
+    workload = Workload(api, deployment_id, lambda: stack.server)
+    with workload:
+        workload.wait_for(BEFORE)
+        yield workload
+        workload.wait_for(AFTER)
+    with stack.server.client(stack.server.token()) as client:
+        workload.check(client)
+        table = client.get(f"/v1/tables/{deployment_id}/{workload.table}").json()["id"]
+    check_log(stack, table, workload.acknowledged)
+    sys.stdout.write(f"longest answer {workload.longest_s:.1f} s; {dict(workload.failures)}\n")
+
+
+def check_log(stack: Stack, table_id: str, acknowledged: set[str]) -> None:
+    """Every part of a batch is in the log once; nothing was trimmed in so short a time."""
+    schema = TableSchema(
+        table_id,
+        "",
+        is_keyed=True,
+        fields=(
+            FieldSchema("tag", FieldType.MUTEX, id=1, is_keyed=True),
+            FieldSchema("number", FieldType.INT, id=2),
+        ),
+    )
+    engine = open_engine(stack.database)
+    log, records = Log(engine), Counter[str]()
+    for number in range(PARTITIONS):
+        name, tags = partition_name(table_id, number), Counter[str]()
+        for entry in log.read(name, after=0):
+            [operation] = decode_batch(entry.body, schema, where=name).operations
+            found = operation.records.column("tag").to_pylist()
+            records.update(found)
+            tags.update({tag for tag in found if "hot" not in tag})
+        assert set(tags.values()) <= {1}, [tag for tag, times in tags.items() if times > 1]
+    engine.dispose()
+    batches = {tag: count for tag, count in records.items() if "hot" not in tag}
+    assert batches == dict.fromkeys(acknowledged, 20)
+
+
+def test_an_owner_is_killed(stack: Stack, workload: Workload) -> None:
+    before = stack.nodes.owners()
+    name, owner = sorted(before.items())[0]
+    os.kill(owner.pid, signal.SIGKILL)
+    eventually(lambda: stack.nodes.owners().get(name, owner).pid != owner.pid)
+
+
+def test_an_owner_is_stopped_and_wakes_after_the_take_over(
+    stack: Stack, workload: Workload
+) -> None:
+    before = stack.nodes.owners()
+    name, owner = sorted(before.items())[0]
+    os.kill(owner.pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: len(stack.nodes.owners().keys() - before.keys()) == 1)
+        workload.wait_for(5)
+    finally:
+        os.kill(owner.pid, signal.SIGCONT)
+    workload.wait_for(5)
+    eventually(lambda: name not in stack.nodes.owners())
+
+
+def test_a_node_is_killed(stack: Stack, workload: Workload) -> None:
+    before = stack.nodes.owners()
+    [lost] = [name for name, owner in before.items() if owner.node == "127.0.0.3"]
+    stack.nodes.kill()
+    eventually(lambda: stack.nodes.owners().get(lost, before[lost]).node == "127.0.0.2")
+    workload.wait_for(5)
+    stack.nodes.add()
+
+
+def test_the_server_is_killed(stack: Stack, workload: Workload) -> None:
+    stack.server.kill()
+    before = stack.server
+    stack.server = stack.serve()
+    before.__exit__()
+    workload.wait_for(5)
+
+
+def test_postgres_is_killed_and_comes_back(stack: Stack, workload: Workload) -> None:
+    stack.postgres.process.kill()
+    stack.postgres.process.wait()
+    refused = sum(workload.failures.values())
+    eventually(lambda: sum(workload.failures.values()) > refused)
+    time.sleep(2.0)
+    stack.postgres.start()
