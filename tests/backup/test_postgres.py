@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from tests.unit.stores.test_catalogue_postgres import server, url  # noqa: F401
 
 from bitbrook.errors import Conflict
 from bitbrook.schema.field_types import FieldSchema, FieldType
@@ -32,7 +31,7 @@ def write(stored: StoredDirectory, table: str, first: int) -> None:
     )
 
 
-def test_there_and_back(tmp_path: Path, url: str) -> None:  # noqa: F811
+def test_there_and_back(tmp_path: Path, database_url: str) -> None:
     stored = StoredDirectory(tmp_path / "data")
     table = stored.create_table("t", is_keyed=False, fields=FIELDS)
     write(stored, table, 0)
@@ -40,8 +39,9 @@ def test_there_and_back(tmp_path: Path, url: str) -> None:  # noqa: F811
     write(stored, table, 50)
     stored.abandon()
     run("backup", "create", tmp_path / "backups", "--data", tmp_path / "data")
-    urls = ("--catalogue-url", url, "--log-url", url)
-    elsewhere = {"catalogue_url": url, "log_url": url}
+    url = database_url
+    urls = ("--catalogue", url, "--log", url)
+    elsewhere = {"catalogue": url, "log": url}
     run("backup", "restore", tmp_path / "backups", tmp_path / "there", *urls)
     assert not (tmp_path / "there" / "log.db").exists()
     assert "everything is what was written" in run("check", tmp_path / "there", *urls)

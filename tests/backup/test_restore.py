@@ -17,6 +17,7 @@ from bitbrook.backup.create import create_backup
 from bitbrook.backup.objects import open_objects
 from bitbrook.backup.repository import Backup, Repository
 from bitbrook.backup.restore import restore_backup
+from bitbrook.control.live_source import Terms
 from bitbrook.errors import Conflict, Damaged, InvalidValue
 from bitbrook.schema.field_types import FieldSchema, FieldType
 from bitbrook.sources.schema import SourceSchema
@@ -185,8 +186,7 @@ def test_keys_of_requests_go_with_their_batches(tmp_path: Path) -> None:
             stored.caller,
             source.id,
             body,
-            is_lines=False,
-            idempotency_key=f"key {number}",
+            Terms(idempotency_key=f"key {number}"),
         ).durable.result()
     source_id = source.id
     stored.abandon()

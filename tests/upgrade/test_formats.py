@@ -20,7 +20,7 @@ import pytest
 import bitbrook
 from bitbrook.engine import batch, manifest
 from bitbrook.errors import BitbrookError, Damaged
-from bitbrook.stores import snapshots
+from bitbrook.stores import blocks
 from command import run
 from stored_directory import StoredDirectory, contents_of
 from upgrade.write_fixture import digest_of
@@ -122,6 +122,6 @@ def test_a_later_release_is_refused(
 
 
 def test_every_format_has_a_version() -> None:
-    assert snapshots.FORMAT_VERSION >= 2
+    assert blocks.FORMAT_VERSION >= 2
     assert manifest.FORMAT_VERSION >= 2
     assert batch.FORMAT_VERSION >= 1

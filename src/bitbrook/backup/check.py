@@ -14,7 +14,6 @@ from alembic.script import ScriptDirectory
 
 from bitbrook.backup.create import contained
 from bitbrook.backup.image import Image, PartitionImage, is_served, open_image
-from bitbrook.control.service import SNAPSHOTS
 from bitbrook.engine.batch import decode_batch
 from bitbrook.engine.dictionary import RowDictionary
 from bitbrook.engine.keys import RecordKeys
@@ -23,7 +22,7 @@ from bitbrook.engine.manifest import KeysBlock
 from bitbrook.errors import BitbrookError, Damaged
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.settings import Settings
-from bitbrook.stores.snapshots import Block
+from bitbrook.stores.blocks import Block, faulty_pieces
 from bitbrook.stores.wal import check_wal
 
 RESTORE = "restore the data directory from a backup: bitbrook backup restore"
@@ -79,8 +78,8 @@ def check_directory(settings: Settings) -> Report:
         with open_image(settings) as image:
             findings += _database_findings(image, settings)
             for schema in image.schemas.values():
-                findings += _check_table(schema, image, settings, tables)
-            findings += _strays(image, settings, served=served)
+                findings += _check_table(schema, image, tables)
+            findings += _strays(image, served=served)
     except Damaged as error:
         findings.append(_finding(str(settings.data), error))
     return Report(served, tables, findings)
@@ -111,14 +110,14 @@ def _database_findings(image: Image, settings: Settings) -> Iterator[Finding]:
 
 
 def _check_table(
-    schema: TableSchema, image: Image, settings: Settings, tables: list[CheckedTable]
+    schema: TableSchema, image: Image, tables: list[CheckedTable]
 ) -> Iterator[Finding]:
     names = [f"{schema.id}.{number}" for number in range(schema.partition_count)]
     partitions = [image.partitions[name] for name in names if name in image.partitions]
     faults = 0
     counts = {"batches": 0, "blocks": 0, "bytes": 0}
     for partition in partitions:
-        for finding in _check_partition(partition, schema, image, settings, counts):
+        for finding in _check_partition(partition, schema, image, counts):
             faults += 1
             yield finding
     if not faults:
@@ -133,7 +132,6 @@ def _check_partition(
     partition: PartitionImage,
     schema: TableSchema,
     image: Image,
-    settings: Settings,
     counts: dict[str, int],
 ) -> Iterator[Finding]:
     where = f"table {schema.name!r}, partition {partition.name}"
@@ -159,8 +157,7 @@ def _check_partition(
     for block in manifest.blocks:
         counts["blocks"] += 1
         counts["bytes"] += block.size_bytes
-        place = settings.data / SNAPSHOTS / partition.name / block.name
-        finding = _check_block(partition, block, image, place)
+        finding = _check_block(partition, block, image)
         if finding is not None:
             is_whole = False
             yield finding
@@ -168,23 +165,19 @@ def _check_partition(
         yield from _check_contents(partition, schema, image, where, last=last)
 
 
-def _check_block(
-    partition: PartitionImage, block: Block, image: Image, place: Path
-) -> Finding | None:
+def _check_block(partition: PartitionImage, block: Block, image: Image) -> Finding | None:
+    place = image.snapshots.place_of(partition.name, block.name)
     if block.name in partition.missing:
-        return Finding(str(place), "the block is missing", RESTORE)
+        return Finding(place, "the block is missing", RESTORE)
     try:
-        for number, piece in enumerate(image.snapshots.read(partition.name, block), start=1):
-            try:
-                piece.read()
-            except Damaged:
-                return Finding(
-                    str(place), f"piece {number} of the block does not match its checksum", RESTORE
-                )
+        with image.blocks.open_block(partition.name, block) as file:
+            for number in faulty_pieces(file, block, place):
+                what = f"piece {number} of the block does not match its checksum"
+                return Finding(place, what, RESTORE)
     except Damaged as error:
-        # It names the link through which the block was read.
+        # It may name the link through which the block was read.
         said = error.message.partition(": ")[2].partition(";")[0]
-        return Finding(str(place), f"the block {said}", RESTORE)
+        return Finding(place, f"the block {said}", RESTORE)
     return None
 
 
@@ -223,14 +216,14 @@ def _check_keys(
             what = f"block {stored.block.name} begins with key {stored.first}, not {len(keys)}"
             yield Finding(where, what, RESTORE)
             return
-        decode_keys(image.snapshots.read(partition, stored.block), keys)
+        decode_keys(image.blocks.read(partition, stored.block), keys)
         if len(keys) != stored.first + stored.count:
             what = f"block {stored.block.name} has not the {stored.count} keys that it should"
             yield Finding(where, what, RESTORE)
             return
 
 
-def _strays(image: Image, settings: Settings, *, served: bool) -> Iterator[Finding]:
+def _strays(image: Image, *, served: bool) -> Iterator[Finding]:
     """Tell of what belongs to nothing; beside a server it may just be coming or going."""
     for name in image.partitions:
         if image.schema_of(name) is None:
@@ -243,21 +236,19 @@ def _strays(image: Image, settings: Settings, *, served: bool) -> Iterator[Findi
             )
     if served:
         return
-    for directory in sorted((settings.data / SNAPSHOTS).glob("*")):
-        partition = image.partitions.get(directory.name)
+    for name in sorted(image.snapshots.partitions()):
+        partition = image.partitions.get(name)
         manifest = None if partition is None else partition.manifest
         named = {block.name for block in manifest.blocks} if manifest else set()
-        is_known = image.schema_of(directory.name) is not None
-        if is_known and partition is None and any(directory.iterdir()):
-            yield Finding(
-                str(directory), "there are blocks, but no manifest that names them", RESTORE
-            )
+        stored = image.snapshots.names(name)
+        if image.schema_of(name) is not None and partition is None and stored:
+            place = image.snapshots.place_of(name, "")
+            yield Finding(place, "there are blocks, but no manifest that names them", RESTORE)
             continue
-        for path in sorted(directory.iterdir()):
-            if path.name not in named and (manifest is not None or partition is None):
-                yield Finding(
-                    str(path), "the block belongs to no manifest", NEXT_START, is_fault=False
-                )
+        if manifest is not None or partition is None:
+            for block in sorted(stored - named):
+                place = image.snapshots.place_of(name, block)
+                yield Finding(place, "the block belongs to no manifest", NEXT_START, is_fault=False)
 
 
 def _shown(url: str) -> str:

@@ -1,6 +1,6 @@
-"""A new backup: what a data directory holds now, of which only what is new is read and stored.
+"""A new backup: what a server has stored now, of which only what is new is read and stored.
 
-The log goes first, so that its transaction ends soon; blocks wait under their links. Everything is
+The log goes first, so that its transaction ends soon; blocks wait under their pins. Everything is
 checked while it is read: a backup of damage would be found out when it is needed.
 """
 
@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
+from typing import BinaryIO
 
 import msgspec
 
@@ -21,7 +22,6 @@ from bitbrook.backup.repository import (
     StoredPartition,
     StoredTable,
     content_of,
-    file_content,
 )
 from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.engine.batch import decode_batch
@@ -30,6 +30,7 @@ from bitbrook.engine.shard_block import open_shard
 from bitbrook.errors import Damaged
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.settings import Settings
+from bitbrook.stores.blocks import check_block
 from bitbrook.stores.catalogue_dump import encode_dump
 from bitbrook.stores.log import LogEntry
 from bitbrook.stores.snapshots import Block
@@ -47,11 +48,11 @@ _encode = msgspec.msgpack.Encoder().encode
 def create_backup(
     settings: Settings, repository: Repository, *, clock: Clock = SYSTEM_CLOCK
 ) -> Backup:
-    """Return a new backup of the data directory of these settings.
+    """Return a new backup of what a server of these settings has stored.
 
     Raises:
-        Damaged: the data directory is not what was written; no backup was made.
-        Overloaded: the repository cannot be written, or a database is busy.
+        Damaged: what is stored is not what was written; no backup was made.
+        Overloaded: the repository cannot be written, or a store is busy or out of reach.
         Conflict: another backup is being written to the repository.
     """
     with repository.objects.changing():
@@ -112,16 +113,14 @@ class _Store:
         known = self._blocks.get((partition, block))
         if known is not None:
             return known
-        for piece in image.snapshots.read(partition, block):
-            piece.read()
-        path = image.blocks / partition / block.name
-        content = file_content(path)
-        if content.sha256 not in self._stored:
-            with path.open("rb") as file:
+        with image.blocks.open_block(partition, block) as file:
+            check_block(file, block, image.snapshots.place_of(partition, block.name))
+            content = content_of(file)
+            if content.sha256 not in self._stored:
                 self._write(content, file)
         return content
 
-    def _write(self, content: Content, body: io.BufferedReader | io.BytesIO) -> None:
+    def _write(self, content: Content, body: BinaryIO) -> None:
         self._repository.write_content(content, body)
         self._stored.add(content.sha256)
         self.new_bytes += content.size_bytes
@@ -216,6 +215,6 @@ def contained(partition: PartitionImage, image: Image, schema: TableSchema) -> i
         return 0
     opened = Partition(schema, 0)
     for number, stored in partition.manifest.shards.items():
-        pieces = image.snapshots.read(partition.name, stored.block)
+        pieces = image.blocks.read(partition.name, stored.block)
         opened.shards[number] = open_shard(pieces, stored.sequence, schema)
     return opened.loaded_sequence

@@ -1,18 +1,15 @@
-"""A data directory as it was at one moment, read beside the server that goes on writing to it.
+"""What a server has stored as it was at one moment, read beside the server that goes on writing.
 
 The log's database gives the moment: its manifests, entries and notes are of one transaction. The
-blocks that those manifests name never change, and links to them, made at once, keep them while they
-are read, whatever a checkpoint removes meanwhile. The catalogue is read last, because a schema
-changes there before the engine hears of it: it knows every field that an entry names.
+blocks that those manifests name never change, and pins, set at once, keep them while they are read,
+whatever a checkpoint removes meanwhile. The catalogue is read last, because a schema changes there
+before the engine hears of it: it knows every field that an entry names.
 
-Knows nothing of why somebody reads.
+Knows nothing of why somebody reads, nor of where things lie.
 """
 
-import errno
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +18,6 @@ from pathlib import Path
 import msgspec
 
 from bitbrook.control.directory_lock import FILE_NAME as LOCK_NAME
-from bitbrook.control.service import SNAPSHOTS
 from bitbrook.engine.manifest import Manifest, decode_manifest
 from bitbrook.errors import Damaged, Overloaded
 from bitbrook.schema.field_types import FieldSchema, TableSchema
@@ -29,10 +25,8 @@ from bitbrook.settings import Settings
 from bitbrook.stores.catalogue_dump import CatalogueDump, dump_catalogue
 from bitbrook.stores.log import LogExtent
 from bitbrook.stores.log_image import LogImage, reading_log
-from bitbrook.stores.snapshots import LocalSnapshots
-
-PINS = "pins"
-"""Directory, in the data directory, of the links to blocks that somebody reads."""
+from bitbrook.stores.open_snapshots import open_snapshots
+from bitbrook.stores.snapshots import Pins, SnapshotStore
 
 TRIES_MAX = 20
 
@@ -54,17 +48,17 @@ class PartitionImage:
 
 @dataclass
 class Image:
-    """What a data directory held at one moment. Made by `open_image`.
+    """What was stored at one moment. Made by `open_image`.
 
-    `partitions` by name. `snapshots` finds the blocks that their manifests name. `schemas` of the
-    catalogue's tables, by id.
+    `partitions` by name. `blocks` finds the blocks that their manifests name; `snapshots` are all
+    there are. `schemas` of the catalogue's tables, by id.
     """
 
     catalogue: CatalogueDump
     schemas: dict[str, TableSchema]
     log: LogImage
-    snapshots: LocalSnapshots
-    blocks: Path
+    snapshots: SnapshotStore
+    blocks: Pins
     partitions: dict[str, PartitionImage]
     _log_reading: ExitStack
 
@@ -77,26 +71,37 @@ class Image:
         self._log_reading.close()
 
 
+def snapshots_of(settings: Settings) -> SnapshotStore:
+    """Return the snapshots of a server of these settings."""
+    return open_snapshots(
+        settings.storage_place,
+        settings.cache_directory,
+        cache_bytes=settings.storage_cache_bytes,
+    )
+
+
 @contextmanager
 def open_image(settings: Settings) -> Iterator[Image]:
-    """Give the data directory of these settings as it is now.
+    """Give what a server of these settings has stored, as it is now.
 
     Raises:
-        Damaged: there is none, or its databases cannot be read.
-        Overloaded: a database is busy, or links cannot be made.
+        Damaged: there is no such data directory, or the databases cannot be read.
+        Overloaded: a database is busy, the storage is out of reach, or links cannot be made.
     """
     directory = settings.data
-    if not directory.is_dir():
+    if settings.stores_in_data and not directory.is_dir():
         raise Damaged(f"{directory}: there is no such directory; name a data directory")
+    snapshots = snapshots_of(settings)
     with ExitStack() as closing:
-        pins = closing.enter_context(_pins(directory))
+        pins = closing.enter_context(snapshots.pinning())
         reading = closing.enter_context(ExitStack())
         before: dict[str, PartitionImage] = {}
         for _ in range(TRIES_MAX):
             log = reading.enter_context(reading_log(settings.log_database))
             partitions = _partitions(log)
             for each in partitions.values():
-                _pin(each, directory / SNAPSHOTS, pins)
+                if each.manifest is not None:
+                    each.missing = pins.pin(each.name, each.manifest.blocks)
             # What a checkpoint replaced between the two reads is there in its new manifest.
             if all(
                 not each.missing or _is_same(each, before.get(each.name))
@@ -107,14 +112,15 @@ def open_image(settings: Settings) -> Iterator[Image]:
             reading.close()
         else:
             raise Overloaded(
-                f"{directory}: its blocks were replaced faster than they could be linked; try again"
+                f"{settings.storage_place}: blocks were replaced faster than they could be pinned; "
+                "try again"
             )
         catalogue = dump_catalogue(settings.catalogue_database)
         yield Image(
             catalogue=catalogue,
             schemas=schemas_of(catalogue),
             log=log,
-            snapshots=LocalSnapshots(pins),
+            snapshots=snapshots,
             blocks=pins,
             partitions=partitions,
             _log_reading=reading,
@@ -180,73 +186,3 @@ def _partitions(log: LogImage) -> dict[str, PartitionImage]:
 
 def _is_same(now: PartitionImage, before: PartitionImage | None) -> bool:
     return before is not None and now.encoded == before.encoded
-
-
-def _pin(partition: PartitionImage, snapshots: Path, pins: Path) -> None:
-    """Link the blocks of a partition's manifest; note those that are not there."""
-    if partition.manifest is None:
-        return
-    (pins / partition.name).mkdir(exist_ok=True)
-    for block in partition.manifest.blocks:
-        try:
-            os.link(snapshots / partition.name / block.name, pins / partition.name / block.name)
-        except FileExistsError:
-            continue
-        except FileNotFoundError:
-            partition.missing.append(block.name)
-        except OSError as error:
-            raise Overloaded(
-                f"{snapshots / partition.name / block.name} cannot be linked "
-                f"({os.strerror(error.errno or errno.EIO)}); a backup needs a data directory that "
-                "it may write to, on a file system with links"
-            ) from error
-
-
-@contextmanager
-def _pins(directory: Path) -> Iterator[Path]:
-    """Give an empty directory for links, which goes with this process however it ends."""
-    home = directory / PINS
-    owner = directory.stat().st_uid
-    if os.geteuid() != owner:
-        # What this process makes there, SQLite's files too, the server could not use.
-        raise Overloaded(
-            f"{directory} belongs to the user {owner} and this process to {os.geteuid()}; "
-            "run it as the user that the server runs as"
-        )
-    try:
-        home.mkdir(mode=0o700, exist_ok=True)
-        with _locked(home, fcntl.LOCK_EX):
-            _remove_abandoned(home)
-            pins = Path(tempfile.mkdtemp(dir=home))
-            descriptor = os.open(pins, os.O_RDONLY)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as error:
-        raise Overloaded(
-            f"{home} cannot be written ({error.strerror}); a backup and a check keep links there: "
-            "run them as the user that the server runs as"
-        ) from error
-    try:
-        yield pins
-    finally:
-        shutil.rmtree(pins, ignore_errors=True)
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(directory: Path, kind: int) -> Iterator[None]:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, kind)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _remove_abandoned(home: Path) -> None:
-    """Remove the links of processes that have died: they keep what they link from going."""
-    for pins in home.iterdir():
-        try:
-            with _locked(pins, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                shutil.rmtree(pins, ignore_errors=True)
-        except BlockingIOError:
-            continue

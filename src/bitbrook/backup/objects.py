@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from bitbrook.errors import Conflict, Damaged, InvalidValue, NotFound, Overloaded
+from bitbrook.errors import Conflict, Damaged, NotFound, Overloaded
+from bitbrook.stores.object_storage import ObjectStorage
 
 PORTION_BYTES = 1 << 20
 LOCK_NAME = "lock"
@@ -141,33 +142,19 @@ class DirectoryObjects:
 
 
 class UrlObjects:
-    """Objects in object storage, through obstore; credentials come from the environment.
+    """Objects in object storage; credentials come from the environment.
 
     Nothing there can be locked: whoever has several hosts write to one place takes care that they
     do so one after another.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            import obstore  # noqa: PLC0415
-            from obstore.store import from_url  # noqa: PLC0415
-        except ImportError:
-            raise InvalidValue(
-                f"{url}: object storage needs an extra: pip install 'bitbrook[s3]'",
-                field="repository",
-            ) from None
-        self.place = url
-        self._obstore: Any = obstore
-        options = {"mkdir": True} if url.startswith("file://") else {}
-        try:
-            self._store: Any = from_url(url, **options)  # type: ignore[call-overload]
-        except Exception as error:
-            raise InvalidValue(f"{url} cannot be used: {error}", field="repository") from error
+        self._storage = ObjectStorage(url, setting="repository")
+        self.place = self._storage.place
 
     def write(self, name: str, body: BinaryIO) -> None:
         """Store an object, in place of one of that name."""
-        with self._naming_faults(name):
-            self._obstore.put(self._store, name, body)
+        self._storage.put(name, body)
 
     def read(self, name: str) -> Iterator[bytes]:
         """Give an object's bytes in portions.
@@ -175,37 +162,21 @@ class UrlObjects:
         Raises:
             NotFound: there is none of that name.
         """
-        with self._naming_faults(name):
-            for portion in self._obstore.get(self._store, name).stream():
-                yield bytes(portion)
+        for portion in self._storage.read(name):
+            yield bytes(portion)
 
     def names(self, prefix: str) -> set[str]:
         """Return the names of all objects that begin with `prefix` and a `/`."""
-        with self._naming_faults(prefix):
-            listed = self._obstore.list(self._store, prefix=prefix)
-            return {each["path"] for portion in listed for each in portion}
+        return self._storage.names(prefix)
 
     def delete(self, name: str) -> None:
         """Remove an object; one that is not there is no error."""
-        with self._naming_faults(name):
-            try:
-                self._obstore.delete(self._store, name)
-            except FileNotFoundError:
-                return
+        self._storage.delete([name])
 
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Give the right to add and remove objects."""
         yield
-
-    @contextmanager
-    def _naming_faults(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise NotFound(f"{self.place}/{name} is missing") from None
-        except (OSError, self._obstore.exceptions.BaseError) as error:
-            raise Overloaded(f"{self.place}/{name} cannot be reached: {error}") from error
 
 
 def sync_directory(directory: Path) -> None:

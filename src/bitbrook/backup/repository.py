@@ -14,7 +14,6 @@ Knows nothing of servers, directories of data or how contents are read.
 import hashlib
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -203,12 +202,6 @@ def content_of(body: BinaryIO) -> Content:
         size_bytes += len(portion)
     body.seek(0)
     return Content(digest.hexdigest(), size_bytes)
-
-
-def file_content(path: Path) -> Content:
-    """Return what a file contains."""
-    with path.open("rb") as file:
-        return content_of(file)
 
 
 def _place(sha256: str) -> str:

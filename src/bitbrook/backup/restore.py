@@ -4,11 +4,10 @@ Everything is written beside the place where it shall be and opened once, as a s
 it is moved there: a restore that fails leaves nothing that looks like a data directory.
 """
 
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -19,22 +18,25 @@ from bitbrook.backup.image import schemas_of
 from bitbrook.backup.objects import sync_directory
 from bitbrook.backup.repository import Backup, Content, Repository, StoredPartition
 from bitbrook.backup.rewrite import rewrite_table
-from bitbrook.control.service import SNAPSHOTS
-from bitbrook.engine.recovery import recover_table
-from bitbrook.errors import Conflict, InvalidValue, Overloaded
+from bitbrook.engine.recovery import partition_name, recover_table
+from bitbrook.errors import BitbrookError, Conflict, InvalidValue, Overloaded
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.settings import Settings
+from bitbrook.settings import Settings, is_postgres
 from bitbrook.stores.catalogue_dump import (
     CatalogueDump,
     TableDump,
     decode_dump,
     load_catalogue,
 )
+from bitbrook.stores.lineage import begin_lineage
 from bitbrook.stores.log import Log, LogEntry, Note
-from bitbrook.stores.snapshots import LocalSnapshots
+from bitbrook.stores.open_snapshots import open_snapshots
+from bitbrook.stores.snapshots import SNAPSHOTS, LocalSnapshots, SnapshotStore
 from bitbrook.stores.sql import open_engine
 
 PARTITIONS_MAX = 1_024
+
+_FOR_EVER_S = 1e18
 
 
 class RestoredTable(msgspec.Struct, frozen=True):
@@ -58,7 +60,7 @@ def restore_backup(
     positions: Mapping[str, int] | None = None,
     partition_count: int | None = None,
 ) -> list[RestoredTable]:
-    """Make the data directory of these settings from a backup; return its tables.
+    """Make the stores of these settings from a backup; return their tables.
 
     `positions`: of some partitions, by name, the last batch that shall be in them; what the others
     held is restored whole. `partition_count`: into how many partitions every table is parted, if
@@ -79,49 +81,44 @@ def restore_backup(
     with _directory_for(settings.data) as directory:
         catalogue = decode_dump(_read(repository, backup.catalogue, "the catalogue"))
         restored = _Restored(directory, settings, is_parted=partition_count is not None)
-        for partition in backup.partitions:
-            restored.store_blocks(repository, partition)
-            restored.store_log(repository, partition, chosen[partition.name])
-        notes = _NOTES.decode(_read(repository, backup.notes, "the notes of the log"))
-        restored.keep_notes(_notes_kept(notes, backup, chosen, catalogue))
-        if partition_count is not None:
-            catalogue = _with_partitions(catalogue, partition_count)
-        tables = restored.open_tables(backup, catalogue)
-        load_catalogue(catalogue, _moved(settings.catalogue_database, settings, directory))
+        try:
+            for partition in backup.partitions:
+                restored.store_blocks(repository, partition)
+                restored.store_log(repository, partition, chosen[partition.name])
+            notes = _NOTES.decode(_read(repository, backup.notes, "the notes of the log"))
+            restored.keep_notes(_notes_kept(notes, backup, chosen, catalogue))
+            if partition_count is not None:
+                catalogue = _with_partitions(catalogue, partition_count)
+            tables = restored.open_tables(backup, catalogue, chosen)
+            load_catalogue(catalogue, _moved(settings.catalogue_database, settings, directory))
+        except BaseException:
+            with suppress(BitbrookError):
+                restored.undo(settings, schemas_of(catalogue).values())
+            raise
     return tables
 
 
 class _Restored:
-    """What becomes the data directory, in `directory` until it is complete."""
+    """What becomes the stores of a server, in `directory` until it is complete, or elsewhere."""
 
     def __init__(self, directory: Path, settings: Settings, *, is_parted: bool) -> None:
         self._is_parted = is_parted
-        self._directory = directory
-        self._final_log = _moved(settings.log_database, settings, directory)
+        self._final_log = _new_log(_moved(settings.log_database, settings, directory))
+        self._final_snapshots = _new_snapshots(settings, directory)
         # What is parted anew is restored as it was first, aside.
         self._aside = directory / "as-it-was"
-        first = self._aside if is_parted else directory
-        first.mkdir(exist_ok=True)
-        self._snapshots = LocalSnapshots(first / SNAPSHOTS)
-        self._blocks = first / SNAPSHOTS
-        self._blocks.mkdir()
-        self._log = _new_log(f"sqlite:///{first / 'log.db'}" if is_parted else self._final_log)
+        self._snapshots, self._log = self._final_snapshots, self._final_log
+        if is_parted:
+            self._aside.mkdir()
+            self._snapshots = LocalSnapshots(self._aside / SNAPSHOTS)
+            self._log = _new_log(f"sqlite:///{self._aside}/log.db")
         self._notes: list[Note] = []
 
     def store_blocks(self, repository: Repository, partition: StoredPartition) -> None:
-        if not partition.blocks:
-            return
-        home = self._blocks / partition.name
-        home.mkdir()
         for each in partition.blocks:
             what = f"block {each.block.name} of partition {partition.name}"
-            with (home / each.block.name).open("wb") as file:
-                for portion in repository.read_content(each.content, what):
-                    file.write(portion)
-                file.flush()
-                os.fsync(file.fileno())
-        sync_directory(home)
-        sync_directory(self._blocks)
+            body = repository.read_content(each.content, what)
+            self._snapshots.adopt(partition.name, each.block, body)
 
     def store_log(self, repository: Repository, partition: StoredPartition, last: int) -> None:
         if partition.manifest is not None:
@@ -140,14 +137,13 @@ class _Restored:
     def keep_notes(self, notes: list[Note]) -> None:
         self._notes = notes
 
-    def open_tables(self, backup: Backup, catalogue: CatalogueDump) -> list[RestoredTable]:
+    def open_tables(
+        self, backup: Backup, catalogue: CatalogueDump, kept: Mapping[str, int]
+    ) -> list[RestoredTable]:
         """Open every table as a server would; part it anew if that is asked for."""
-        log, snapshots = self._log, self._snapshots
-        if self._is_parted:
-            log = _new_log(self._final_log)
-            snapshots = LocalSnapshots(self._directory / SNAPSHOTS)
-            (self._directory / SNAPSHOTS).mkdir()
+        log, snapshots = self._final_log, self._final_snapshots
         log.keep_notes(self._notes)
+        begin_lineage(log, kept, is_parted=self._is_parted)
         schemas = schemas_of(catalogue)
         parted_before = {table.id: _partition_count(table.partitions) for table in backup.tables}
         tables = []
@@ -159,7 +155,7 @@ class _Restored:
                 rewrite_table(
                     [each.partition for each in recovered], schema, log=log, snapshots=snapshots
                 )
-            count = _record_count(schema, log, snapshots)
+            count = record_count(schema, log, snapshots)
             tables.append(
                 RestoredTable(table.name, table.deployment, count, schema.partition_count)
             )
@@ -168,8 +164,25 @@ class _Restored:
         shutil.rmtree(self._aside, ignore_errors=True)
         return tables
 
+    def undo(self, settings: Settings, schemas: Iterable[TableSchema]) -> None:
+        """Leave those stores empty, as they were, that are not in the directory."""
+        names = [
+            partition_name(schema.id, number)
+            for schema in schemas
+            for number in range(schema.partition_count)
+        ]
+        if is_postgres(settings.log_database):
+            log = Log(open_engine(settings.log_database))
+            log.drop(names)
+            log.forget_notes(expired_s=_FOR_EVER_S)
+            log.close()
+        if settings.storage is not None:
+            for name in names:
+                self._final_snapshots.drop(name)
 
-def _record_count(schema: TableSchema, log: Log, snapshots: LocalSnapshots) -> int:
+
+def record_count(schema: TableSchema, log: Log, snapshots: SnapshotStore) -> int:
+    """Return how many records a stored table has, which is opened for it."""
     recovered = recover_table(schema, log=log, snapshots=snapshots)
     return sum(shard.record_count for each in recovered for shard in each.partition.shards.values())
 
@@ -224,6 +237,16 @@ def _with_partitions(catalogue: CatalogueDump, partition_count: int) -> Catalogu
     rows = [[*row[:column], partition_count, *row[column + 1 :]] for row in dump.rows]
     tables = {**catalogue.tables, "data_table": TableDump(dump.columns, rows)}
     return replace(catalogue, tables=tables)
+
+
+def _new_snapshots(settings: Settings, directory: Path) -> SnapshotStore:
+    """Return the home of a restored server's blocks, in `directory` if that is where it will be."""
+    if settings.storage is None:
+        return LocalSnapshots(directory / SNAPSHOTS)
+    snapshots = open_snapshots(settings.storage_place, directory / settings.cache_directory.name)
+    if snapshots.partitions():
+        raise Conflict(f"{settings.storage}: there are snapshots already; name an empty place")
+    return snapshots
 
 
 def _new_log(url: str) -> Log:

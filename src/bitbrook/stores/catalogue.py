@@ -5,7 +5,7 @@ Opening brings the tables to this release's form. Rows go in and come out as the
 bitbrook knows the catalogue's SQL. Knows nothing of what rows mean.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -17,12 +17,22 @@ from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Conflict, Damaged, Overloaded
 from bitbrook.stores.audit_rows import Condition, audit_row
-from bitbrook.stores.catalogue_rows import AuditRow, Row, SessionRow
+from bitbrook.stores.catalogue_rows import (
+    AuditRow,
+    InviteRow,
+    PasswordResetRow,
+    Row,
+    SessionRow,
+    SourceTrafficRow,
+)
 from bitbrook.stores.catalogue_tables import METADATA
-from bitbrook.stores.sql import check_database, open_engine, reading
+from bitbrook.stores.sharing import Changes, SharedLock
+from bitbrook.stores.sql import check_database, open_engine, reading, take_turn
 from bitbrook.telemetry.acts import current_act
 
 AnyRow = TypeVar("AnyRow", bound=Row)
+
+_NEVER_IN_MEMORY = (AuditRow, InviteRow, PasswordResetRow, SourceTrafficRow)
 
 
 class Transaction:
@@ -30,6 +40,8 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.changes_memory = False
+        """Whether it changes anything that servers keep in memory."""
 
     def insert(self, *rows: Row) -> None:
         """Add rows.
@@ -38,10 +50,13 @@ class Transaction:
             Conflict: what identifies one of them is taken.
         """
         for row in rows:
+            # Of sessions those that were ended are in memory.
+            self.changes_memory |= not isinstance(row, (*_NEVER_IN_MEMORY, SessionRow))
             self._execute(sa.insert(_table(type(row))).values(**_columns(row)))
 
     def update(self, row: Row) -> bool:
         """Replace the row of the same key; return whether there was one."""
+        self.changes_memory |= not isinstance(row, _NEVER_IN_MEMORY)
         columns = _columns(row)
         key = {name: columns.pop(name) for name in row.key}
         changed = sa.update(_table(type(row))).where(*_matches(type(row), key)).values(**columns)
@@ -50,6 +65,7 @@ class Transaction:
     def delete(self, row_type: type[Row], **equal: Any) -> int:
         """Remove the rows that match; return how many there were."""
         assert equal, "all rows of a table are never removed"
+        self.changes_memory |= not issubclass(row_type, _NEVER_IN_MEMORY)
         found = sa.delete(_table(row_type)).where(*_matches(row_type, equal))
         return int(self._execute(found).rowcount)
 
@@ -107,6 +123,7 @@ class Catalogue:
             Damaged: the database is not what was written, or a later release wrote it.
         """
         self._engine = engine
+        self._changes: Changes | None = None
         check_database(engine)
         try:
             with self._naming_faults(), engine.begin() as connection:
@@ -148,6 +165,8 @@ class Catalogue:
             yield transaction
             if act is not None and is_first:
                 transaction.insert(audit_row(act, "done"))
+            if self._changes is not None and transaction.changes_memory:
+                self._changes.count(connection)
         if act is not None and is_first:
             act.is_kept = True
 
@@ -160,6 +179,15 @@ class Catalogue:
         """
         with self._naming_faults(), reading(self._engine) as connection:
             yield Transaction(connection)
+
+    def share(self) -> Changes:
+        """Count changes from now on, for other servers that keep the same rows in memory."""
+        self._changes = Changes(self._engine)
+        return self._changes
+
+    def shared_lock(self, name: str, on_taken: Callable[[], object]) -> SharedLock:
+        """Return a lock that one thread of one server has at a time."""
+        return SharedLock(self._engine, name, on_taken)
 
     def close(self) -> None:
         """Release the database."""
@@ -190,7 +218,11 @@ class Catalogue:
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:
-    """Bring a catalogue's tables to a revision, by default to this release's."""
+    """Bring a catalogue's tables to a revision, by default to this release's.
+
+    Of several processes that do so at once, one does and the others find it done.
+    """
+    take_turn(connection)
     config = Config()
     config.set_main_option("script_location", "bitbrook.stores:migrations")
     config.attributes["connection"] = connection

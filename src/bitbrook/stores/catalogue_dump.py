@@ -5,6 +5,7 @@ these are brought to this release's form; so a later release loads it, and an ea
 Knows nothing of what the rows mean.
 """
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,13 +16,20 @@ from bitbrook.errors import Conflict, Damaged
 from bitbrook.stores.catalogue import migrate
 from bitbrook.stores.log import LOG
 from bitbrook.stores.log_image import database_fault, naming_faults
+from bitbrook.stores.ownership import OWNER
+from bitbrook.stores.rejected import REJECTED
 from bitbrook.stores.sql import open_engine, open_reader, reading
 
 VERSION_TABLE = "catalogue_version"
 """As the migrations' environment names it."""
 
-# The log may lie in the same database.
-_NOT_OURS = {VERSION_TABLE, *LOG.metadata.tables}
+# The log may lie in the same database, and what belongs to it.
+_NOT_OURS = {
+    VERSION_TABLE,
+    *LOG.metadata.tables,
+    *OWNER.metadata.tables,
+    *REJECTED.metadata.tables,
+}
 
 
 class TableDump(msgspec.Struct, frozen=True, array_like=True):
@@ -98,14 +106,33 @@ def dump_catalogue(url: str) -> CatalogueDump:
         engine.dispose()
 
 
-def load_catalogue(dump: CatalogueDump, url: str) -> None:
+def has_catalogue(url: str) -> bool:
+    """Return whether there is a catalogue at a database URL, of whatever release.
+
+    Raises:
+        Overloaded: the database cannot be reached.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return False
+    engine = open_reader(url)
+    try:
+        with naming_faults(url), reading(engine) as connection:
+            return VERSION_TABLE in sa.inspect(connection).get_table_names()
+    finally:
+        engine.dispose()
+
+
+def load_catalogue(dump: CatalogueDump, url: str, *, is_alone: bool = False) -> None:
     """Make a catalogue of a dump at a database URL where there is none.
+
+    `is_alone`: within `stores.sql.alone`.
 
     Raises:
         Conflict: there is one.
         Damaged: a later release wrote the dump.
     """
-    engine = open_engine(url)
+    engine = open_engine(url, is_alone=is_alone)
     try:
         with engine.begin() as connection:
             if VERSION_TABLE in sa.inspect(connection).get_table_names():

@@ -73,7 +73,7 @@ class InviteRow(Row, frozen=True, kw_only=True):
 
 
 class ApiKeyRow(Row, frozen=True, kw_only=True):
-    """An API key. `scopes`: separated by spaces. `prefix`: how the key begins."""
+    """An API key. `scopes`, and `bound_id` of several: separated by spaces. `prefix`: its beginning."""
 
     table = "api_key"
 
@@ -186,6 +186,16 @@ class SourceTrafficRow(Row, frozen=True, kw_only=True):
     body: bytes
 
 
+class SourceWebhookRow(Row, frozen=True, kw_only=True):
+    """How a source's webhooks are signed. `body`: MessagePack, with the secret in it."""
+
+    table = "source_webhook"
+    key = ("source_id",)
+
+    source_id: str
+    body: bytes
+
+
 class PasswordResetRow(Row, frozen=True, kw_only=True):
     """A way for a user to set a new password, once."""
 
@@ -248,3 +258,47 @@ class SavedQueryRow(Row, frozen=True, kw_only=True):
     is_shared: bool
     created_s: float
     changed_s: float
+
+
+class EndpointRow(Row, frozen=True, kw_only=True):
+    """A statement that is called by a name. `created_by`: an e-mail address.
+
+    `requests_per_s`: of one caller; None is the server's, 0 is no limit.
+    """
+
+    table = "endpoint"
+
+    id: str
+    organisation_id: str
+    name: str
+    deployment_id: str
+    description: str
+    requests_per_s: int | None
+    created_s: float
+    created_by: str
+
+
+class EndpointVersionRow(Row, frozen=True, kw_only=True):
+    """A version of an endpoint, which never changes. `parameters`: JSON."""
+
+    table = "endpoint_version"
+    key = ("endpoint_id", "version")
+
+    endpoint_id: str
+    version: int
+    language: str
+    statement: str
+    parameters: str
+    created_s: float
+    created_by: str
+
+
+class EndpointTagRow(Row, frozen=True, kw_only=True):
+    """A word for one of an endpoint's versions."""
+
+    table = "endpoint_tag"
+    key = ("endpoint_id", "tag")
+
+    endpoint_id: str
+    tag: str
+    version: int

@@ -162,6 +162,13 @@ SOURCE_TRAFFIC = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
+SOURCE_WEBHOOK = sa.Table(
+    "source_webhook",
+    METADATA,
+    sa.Column("source_id", sa.Text, sa.ForeignKey("source.id"), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
 PASSWORD_RESET = sa.Table(
     "password_reset",
     METADATA,
@@ -217,4 +224,39 @@ SAVED_QUERY = sa.Table(
     _moment("changed_s"),
     sa.UniqueConstraint("user_id", "name", name="saved_query_name"),
     sa.Index("saved_query_organisation", "organisation_id"),
+)
+
+# Without a reference to the deployment: an endpoint outlives it, and answers that it is gone.
+ENDPOINT = sa.Table(
+    "endpoint",
+    METADATA,
+    _id(),
+    _reference("organisation_id", "organisation"),
+    _text("name"),
+    _text("deployment_id"),
+    _text("description"),
+    sa.Column("requests_per_s", sa.BigInteger),
+    _moment("created_s"),
+    _text("created_by"),
+    sa.UniqueConstraint("organisation_id", "name", name="endpoint_name"),
+)
+
+ENDPOINT_VERSION = sa.Table(
+    "endpoint_version",
+    METADATA,
+    sa.Column("endpoint_id", sa.Text, sa.ForeignKey("endpoint.id"), primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("language"),
+    _text("statement"),
+    _text("parameters"),
+    _moment("created_s"),
+    _text("created_by"),
+)
+
+ENDPOINT_TAG = sa.Table(
+    "endpoint_tag",
+    METADATA,
+    sa.Column("endpoint_id", sa.Text, sa.ForeignKey("endpoint.id"), primary_key=True),
+    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
 )

@@ -5,12 +5,6 @@ rows of every kind, clashes, migrations, fenced appends, and a whole service sto
 it. Skipped where there is no PostgreSQL or no driver for it.
 """
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -29,62 +23,11 @@ from bitbrook.stores.catalogue_tables import METADATA
 from bitbrook.stores.log import Log, LogEntry
 from bitbrook.stores.sql import open_engine
 
-pytest.importorskip("psycopg", reason="needs the psycopg driver")
-
-SERVER_USER = "postgres"
-
-
-def find_binary(name: str) -> Path | None:
-    """A PostgreSQL binary, on the path or where Debian puts it."""
-    found = shutil.which(name)
-    if found is not None:
-        return Path(found)
-    return max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), default=None)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The URL of a running server without databases of ours, on a socket of its own."""
-    initdb, postgres = find_binary("initdb"), find_binary("postgres")
-    if initdb is None or postgres is None:
-        pytest.skip("needs PostgreSQL's initdb and postgres")
-    as_user: dict[str, int] = {}
-    if os.geteuid() == 0:
-        entry = pwd.getpwnam(SERVER_USER)
-        as_user = {"user": entry.pw_uid, "group": entry.pw_gid}
-    # The path of a socket must be short, which those of pytest's directories are not.
-    with tempfile.TemporaryDirectory(prefix="pg-") as name:
-        if as_user:
-            os.chown(name, as_user["user"], as_user["group"])
-        base = [str(initdb), "-D", f"{name}/data", "-U", SERVER_USER, "-A", "trust", "--no-sync"]
-        subprocess.run(base, check=True, capture_output=True, cwd=name, **as_user)
-        running = subprocess.Popen(
-            [str(postgres), "-D", f"{name}/data", "-k", name, "-c", "listen_addresses="],
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=name,
-            **as_user,
-        )
-        try:
-            assert running.stderr is not None
-            for line in running.stderr:
-                if "ready to accept connections" in line:
-                    break
-            yield f"postgresql+psycopg://{SERVER_USER}@/postgres?host={name}"
-        finally:
-            running.terminate()
-            running.communicate(timeout=60)
-
 
 @pytest.fixture
-def url(server: str) -> str:
+def url(database_url: str) -> str:
     """The URL of an empty database."""
-    name = f"db{os.urandom(4).hex()}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return server.replace("/postgres?", f"/{name}?")
+    return database_url
 
 
 def test_rows_migrations_and_clashes(url: str) -> None:
@@ -153,8 +96,8 @@ def test_a_whole_service_stops_and_starts_on_it(url: str, tmp_path: Path) -> Non
     settings = Settings(
         data=tmp_path / "data",
         admin_password="correct horse",
-        catalogue_url=url,
-        log_url=url,
+        catalogue=url,
+        log=url,
     )
     schema = msgspec.convert(
         {

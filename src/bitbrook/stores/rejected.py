@@ -1,0 +1,131 @@
+"""Records that sources refused, as they are kept: a chunk a request, in a database of its own.
+
+Of its own, because whoever writes here must not make the log or the catalogue wait. What is written
+is durable when `write` returns. Chunks of a source count up and are read newest first. Knows
+nothing of what is in a chunk, nor of how much is to be kept.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from bitbrook.errors import Damaged, Overloaded
+from bitbrook.stores.sql import check_database, reading, take_turn
+
+METADATA = sa.MetaData()
+REJECTED = sa.Table(
+    "rejected",
+    METADATA,
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at_s", sa.Double, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("records", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+
+class Chunk(NamedTuple):
+    """The refused records of one request. `at_s`: Unix seconds. `records`: how many are in it."""
+
+    source_id: str
+    number: int
+    at_s: float
+    request_id: str
+    records: int
+    body: bytes
+
+
+class ChunkExtent(NamedTuple):
+    """A chunk without what is in it."""
+
+    source_id: str
+    number: int
+    records: int
+    size_bytes: int
+
+
+class RejectedStore:
+    """Every source's chunks in one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Make the table if it is not there yet.
+
+        Raises:
+            Damaged: the database is not what was written.
+        """
+        self._engine = engine
+        check_database(engine)
+        with self._naming_faults(), engine.begin() as connection:
+            take_turn(connection)
+            METADATA.create_all(connection)
+
+    def write(self, put: Sequence[Chunk], removed: Sequence[tuple[str, int]] = ()) -> None:
+        """Add chunks, or replace those of the same number, and remove others, in one transaction.
+
+        Raises:
+            Overloaded: the database refused; nothing was changed.
+        """
+        with self._naming_faults(), self._engine.begin() as connection:
+            for source_id, number in [*removed, *((each.source_id, each.number) for each in put)]:
+                _remove(connection, source_id, number)
+            if put:
+                connection.execute(sa.insert(REJECTED), [each._asdict() for each in put])
+
+    def extents(self) -> list[ChunkExtent]:
+        """Return all that is kept, oldest first."""
+        asked = sa.select(
+            REJECTED.c.source_id,
+            REJECTED.c.number,
+            REJECTED.c.records,
+            sa.func.length(REJECTED.c.body),
+        ).order_by(REJECTED.c.number)
+        with self._naming_faults(), reading(self._engine) as connection:
+            return [ChunkExtent(*row) for row in connection.execute(asked)]
+
+    def newest(self, source_id: str, *, through: int | None = None) -> Iterator[Chunk]:
+        """Give a source's chunks, newest first, each read when it is wanted.
+
+        `through`: only that one and those before it.
+        """
+        while True:
+            asked = sa.select(REJECTED).where(REJECTED.c.source_id == source_id)
+            if through is not None:
+                asked = asked.where(REJECTED.c.number <= through)
+            with self._naming_faults(), reading(self._engine) as connection:
+                row = connection.execute(asked.order_by(REJECTED.c.number.desc()).limit(1)).first()
+            if row is None:
+                return
+            yield Chunk(*row)
+            through = row.number - 1
+
+    def drop(self, source_id: str) -> None:
+        """Forget what is kept of a source."""
+        with self._naming_faults(), self._engine.begin() as connection:
+            connection.execute(sa.delete(REJECTED).where(REJECTED.c.source_id == source_id))
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _naming_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            raise Overloaded(
+                f"refused records cannot be kept or read ({error.orig}); try again"
+            ) from error
+        except sa.exc.DatabaseError as error:
+            raise Damaged(
+                f"{self._engine.url.database}: the database of refused records cannot be read "
+                f"({error.orig}); remove it, or restore the data directory from a backup"
+            ) from error
+
+
+def _remove(connection: Connection, source_id: str, number: int) -> None:
+    matches = (REJECTED.c.source_id == source_id, REJECTED.c.number == number)
+    connection.execute(sa.delete(REJECTED).where(*matches))
