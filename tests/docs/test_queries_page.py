@@ -1,50 +1,19 @@
-"""`docs/queries.md` tells the truth: its commands, typed as they stand, give what stands there.
+"""`docs/queries.md` and `docs/sql.md` name the limits, forms and service tables that there are.
 
-Runs every `sh` block in one shell after another against a real server, and compares settings and
-forms in its tables with those there are.
+Its tables are compared with the code. Its commands are run with those of all pages, by
+`test_pages.py`.
 """
 
-import json
 import re
-import subprocess
 from pathlib import Path
-
-from tests.docs.test_readme import ADDRESS, EMAIL, PASSWORD, matches
 
 from bitbrook.api.formats import Format
 from bitbrook.control.statements import HISTORY_MAX, TEXT_CHARACTERS_MAX
+from bitbrook.query.sql.service_tables import SERVICE_COLUMNS
 from bitbrook.settings import DESCRIPTIONS, Settings
-from server_process import ServerProcess
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
-MARK = "=== end of a block ==="
-
-
-def test_commands_give_the_answers_shown(tmp_path: Path) -> None:
-    found = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    commands = [text for language, text in found if language == "sh"]
-    # The first block answers nothing; each of the others shows its answer.
-    answers = [(language, text) for language, text in found if language != "sh"]
-    assert len(answers) == len(commands) - 1 > 5
-    flags = ("--admin-email", EMAIL, "--admin-password", PASSWORD)
-    with ServerProcess(tmp_path / "data", *flags) as server:
-        # A deployment takes a moment to run; a reader types no faster.
-        script = "".join(f"{text}\necho; echo '{MARK}'; sleep 0.4\n" for text in commands)
-        ran = subprocess.run(
-            ["bash", "-eu"],
-            input=script.replace(ADDRESS, server.url),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-    assert ran.returncode == 0, ran.stderr
-    outputs = [output.strip() for output in ran.stdout.split(MARK)][1:-1]
-    for (language, shown), printed, command in zip(answers, outputs, commands[1:], strict=True):
-        if language == "json":
-            assert matches(json.loads(shown), json.loads(printed)), (command, printed)
-        else:
-            assert printed == shown.strip(), command
+SQL = PAGE.with_name("sql.md")
 
 
 def test_limits_and_forms_are_those_there_are() -> None:
@@ -60,3 +29,12 @@ def test_limits_and_forms_are_those_there_are() -> None:
     assert f"by default {defaults.deployment_statements_max}" in page
     assert f"The last {HISTORY_MAX:,} statements" in page
     assert f"cut to {TEXT_CHARACTERS_MAX:,} characters" in page
+
+
+def test_service_tables_are_those_there_are() -> None:
+    rows = re.findall(r"^\| `(bitbrook_\w+)` \| .* \| (.*) \|$", SQL.read_text(), re.MULTILINE)
+    told = {name: columns.split(", ") for name, columns in rows}
+    expected = {
+        table.value: [name for name, _ in columns] for table, columns in SERVICE_COLUMNS.items()
+    }
+    assert told == expected

@@ -1,0 +1,1 @@
+"""The documentation site: pages of the repository and pages made of the code, built and checked."""
