@@ -4,6 +4,8 @@ import { accountPage } from "./pages/account.js";
 import { apiKeysPage } from "./pages/api_keys.js";
 import { auditPage } from "./pages/audit.js";
 import { deploymentPage } from "./pages/deployment.js";
+import { endpointPage } from "./pages/endpoint.js";
+import { endpointsPage } from "./pages/endpoints.js";
 import { newSourcePage } from "./pages/new_source.js";
 import { overviewPage } from "./pages/overview.js";
 import { queryPage } from "./pages/query.js";
@@ -21,6 +23,8 @@ export const ROUTES = [
   { path: "/new-source", title: "New source", render: newSourcePage },
   { path: "/s/:source", title: "Source", render: sourcePage },
   { path: "/query", title: "Query", render: queryPage, wide: true },
+  { path: "/endpoints", title: "Endpoints", render: endpointsPage },
+  { path: "/e/:endpoint", title: "Endpoint", render: endpointPage },
   { path: "/account", title: "Account", render: accountPage },
   { path: "/keys", title: "API keys", render: apiKeysPage },
   { path: "/users", title: "Users", render: usersPage, admin: true },
@@ -36,6 +40,7 @@ export const PLACES = [
   { path: "/", title: "Overview", key: "o", glyph: "overview", covers: ["/d/"] },
   { path: "/sources", title: "Sources", key: "s", glyph: "sources", covers: ["/s/", "/new-source"] },
   { path: "/query", title: "Query", key: "q", glyph: "query", covers: [] },
+  { path: "/endpoints", title: "Endpoints", key: "e", glyph: "endpoints", covers: ["/e/"] },
   { path: "/keys", title: "API keys", key: "k", glyph: "keys", covers: [], group: "admin" },
   {
     path: "/users", title: "Users", key: "u", glyph: "users", covers: [], group: "admin",

@@ -61,6 +61,21 @@ export const ask = (id, language, statement, { accept, signal } = {}) =>
     method: "POST", body: { language, statement }, accept, signal,
   });
 
+export const endpoints = async () => (await call("/v1/endpoints")).endpoints;
+export const endpoint = (name) => call(`/v1/endpoints/${part(name)}/definition`);
+export const publishEndpoint = (body) => call("/v1/endpoints", { method: "POST", body });
+export const publishVersion = (name, body) =>
+  call(`/v1/endpoints/${part(name)}/versions`, { method: "POST", body });
+export const changeEndpoint = (name, body) =>
+  call(`/v1/endpoints/${part(name)}`, { method: "PATCH", body });
+export const deleteEndpoint = (name) =>
+  call(`/v1/endpoints/${part(name)}`, { method: "DELETE" });
+export const tagEndpoint = (name, tag, version) =>
+  call(`/v1/endpoints/${part(name)}/tags/${part(tag)}`, { method: "POST", body: { version } });
+export const untagEndpoint = (name, tag) =>
+  call(`/v1/endpoints/${part(name)}/tags/${part(tag)}`, { method: "DELETE" });
+export const callEndpoint = (address, signal) => send(address, { signal });
+
 export const languages = () => call("/v1/languages");
 
 export const users = async () => (await call("/v1/users")).users;

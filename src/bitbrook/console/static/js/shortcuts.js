@@ -35,6 +35,7 @@ export function showShortcuts() {
   /** @type {[string[], string][]} */
   const keys = [
     [["g", "o"], "overview"], [["g", "s"], "sources"], [["g", "q"], "query"],
+    [["g", "e"], "endpoints"],
     [["g", "k"], "API keys"], [["g", "u"], "users (administrators)"],
     [["g", "l"], "audit log (administrators)"], [["Ctrl", "K"], "go anywhere by name"],
     [["Ctrl", "Enter"], "run the statement"], [["Ctrl", "Space"], "complete what is being typed"],

@@ -10,7 +10,8 @@ import { complain, tell } from "../parts/toast.js";
 import * as resources from "../resources.js";
 
 const SCOPES = [
-  ["query", "ask: see and query"], ["ingest", "send records"], ["admin", "everything its user may"],
+  ["query", "ask: see and query"], ["endpoint", "call endpoints, nothing else"],
+  ["ingest", "send records"], ["admin", "everything its user may"],
 ];
 
 /** @param {import("../router.js").Context} context */
@@ -67,8 +68,11 @@ function revoke(key, show) {
 async function newKey(show) {
   let deployments = [];
   let sources = [];
+  let endpoints = [];
   try {
-    [deployments, sources] = await Promise.all([resources.deployments(), resources.sources()]);
+    [deployments, sources, endpoints] = await Promise.all([
+      resources.deployments(), resources.sources(), resources.endpoints(),
+    ]);
   } catch (error) {
     complain(error);
   }
@@ -78,7 +82,8 @@ async function newKey(show) {
   }), h("span", h("strong", scope), h("span.muted", ` – ${text}`))));
   const bound = select({ name: "bound" }, [["", "everything in the organisation"],
     ...deployments.map((each) => choice(`deployment_id ${each.id}`, `deployment ${each.name}`)),
-    ...sources.map((each) => choice(`source_id ${each.id}`, `source ${each.name}`))]);
+    ...sources.map((each) => choice(`source_id ${each.id}`, `source ${each.name}`)),
+    ...endpoints.map((each) => choice(`endpoints ${each.name}`, `endpoint ${each.name}`))]);
   const close = openDialog("New API key", form({
     fields: [field("Name", name, "what uses it, such as “sensor gateway”"),
       h("fieldset", h("legend.strong", "Scopes"), boxes),
@@ -89,7 +94,8 @@ async function newKey(show) {
         /** @type {HTMLInputElement} */ (each).value);
       const body = { name: name.value, scopes };
       const [key, id] = bound.value.split(" ");
-      if (key) body[key] = id;
+      if (key === "endpoints") Object.assign(body, { endpoints: [id], scopes: ["endpoint"] });
+      else if (key) body[key] = id;
       const made = await resources.createApiKey(body);
       close();
       await show();

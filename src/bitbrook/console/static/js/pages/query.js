@@ -12,6 +12,7 @@ import { pageHead, segments } from "../parts/small.js";
 import { empty, refusal } from "../parts/states.js";
 import { complain, tell } from "../parts/toast.js";
 import { answerView } from "../query/answer_view.js";
+import { publishDialog } from "../query/publish.js";
 import { placeOfFault, run } from "../query/running.js";
 import { side } from "../query/side.js";
 import * as resources from "../resources.js";
@@ -160,6 +161,7 @@ function build(state, deployments, draft, user, callables) {
 
   const bar = h("div.query-bar", runButton, cancelButton, languages, chooser,
     h("button", { type: "button", onclick: () => saveDialog(state, input.text, beside) }, "Save"),
+    h("button", { type: "button", onclick: () => publishDialog(state, input.text) }, "Publish"),
     status);
   const node = h("div.page", h("h1.visually-hidden", "Query"), h("div.query",
     h("div.stack", h("section.card", { "aria-label": "editor" }, bar, input.node), answer),
