@@ -6,6 +6,7 @@ refused any more. Either way no more than the rows and one text of them is held.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -37,6 +38,15 @@ class Body(NamedTuple):
     first: bytes
     others: Iterator[bytes]
     size_bytes: int | None
+
+
+def ended(body: Body, line: bytes) -> Body:
+    """Return a body with a line more at its end."""
+    first, others, size_bytes = body
+    if size_bytes == len(first):
+        return whole(first + line)
+    size_bytes = None if size_bytes is None else size_bytes + len(line)
+    return Body(first, chain(others, [line]), size_bytes)
 
 
 def whole(encoded: bytes) -> Body:

@@ -22,11 +22,14 @@ from bitbrook.api import (
     audit,
     deployments,
     docs,
+    endpoint_calls,
+    endpoints,
     exports,
     languages,
     live,
     people,
     probes,
+    quarantine,
     queries,
     saved_queries,
     schema_checks,
@@ -34,6 +37,7 @@ from bitbrook.api import (
     sources,
     tables,
     tokens,
+    webhooks,
 )
 from bitbrook.api.bodies import BodyMemory
 from bitbrook.api.cross_origin import CrossOrigin
@@ -48,6 +52,7 @@ from bitbrook.api.query import QueryRoutes
 from bitbrook.api.security_headers import SecurityHeaders
 from bitbrook.api.tracing import Traced, state_of
 from bitbrook.api.uploads import Uploads
+from bitbrook.api.webhooks import WebhookRoute
 from bitbrook.api.workers import Workers
 from bitbrook.auth.oidc_tokens import listed
 from bitbrook.auth.policy import Caller
@@ -102,14 +107,19 @@ def build_app(service: Service, pages: Sequence[ControllerRouterHandler] = ()) -
         openapi_config=docs.openapi_config(),
         request_max_body_size=None,
         logging_config=None,
-        state=State({"hot_routes": hot}),
+        state=State({"hot_routes": hot, "statement_workers": statements}),
     )
     check_declared(framework.routes)
     app: ASGIApp = HotRoutes(JsonBodies(framework, memory, ingest), hot)
     if service.identity.bearers is not None:
         app = LearnTokens(app, service.identity.bearers)
     origins = CrossOrigin(listed(settings.cors_origins))
-    return Traced(app, Edge(service.audit, SecurityHeaders(docs.POLICIES), origins))
+    return Traced(app, _edge(service, origins))
+
+
+def _edge(service: Service, origins: CrossOrigin) -> Edge:
+    headers = SecurityHeaders(docs.POLICIES)
+    return Edge(service.audit, service.service_tables, headers, origins)
 
 
 def _all_routes() -> list[ControllerRouterHandler]:
@@ -120,7 +130,11 @@ def _all_routes() -> list[ControllerRouterHandler]:
         exports,
         queries,
         sources,
+        quarantine,
+        webhooks,
         saved_queries,
+        endpoints,
+        endpoint_calls,
         schema_checks,
         live,
         languages,
@@ -138,16 +152,24 @@ def _hot_routes(
 ) -> tuple[HotRoute, ...]:
     bytes_max = service.settings.body_bytes_max
     records = IngestRoute(service.sources, guard, ingest, memory, body_bytes_max=bytes_max)
+    webhook = WebhookRoute(service.sources.webhooks, ingest, memory, body_bytes_max=bytes_max)
     uploads = Uploads(
         service.settings.data,
         bytes_max=service.settings.upload_bytes_max,
         statement_bytes_max=bytes_max,
     )
     query = QueryRoutes(
-        service.queries, guard, statements, memory, uploads, body_bytes_max=bytes_max
+        service.queries,
+        service.fences,
+        guard,
+        statements,
+        memory,
+        uploads=uploads,
+        body_bytes_max=bytes_max,
     )
     return (
         HotRoute("records", "/sinks/{source_id}", _VERSIONS, records),
+        HotRoute("webhook", "/sinks/{source_id}/webhook", _VERSIONS, webhook),
         HotRoute("json", "/deployments/{deployment_id}/query", _VERSIONS, query.json_body),
         HotRoute("json", "/databases/{database_id}/query", _VERSIONS, query.json_body),
         HotRoute("json", "/{deployment_id}/query", _VERSIONS, query.json_body),

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from litestar import delete, get, post
+from litestar import delete, get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
 from bitbrook.api.paths import AnyRequest, Words, base_url, versioned, words_of
@@ -32,12 +32,19 @@ class NewDeployment(msgspec.Struct):
     database_options: DeploymentOptions | UnsetType = UNSET
 
 
+class DeploymentChange(msgspec.Struct):
+    """What is to change of a deployment: its shape."""
+
+    deployment_options: DeploymentOptions | UnsetType = UNSET
+    database_options: DeploymentOptions | UnsetType = UNSET
+
+
 class Deployment(msgspec.Struct, omit_defaults=True):
     """A deployment. `endpoint`: where its statements go."""
 
     id: str
     name: str
-    status: Annotated[str, Meta(examples=["CREATING", "RUNNING", "DELETING", "FAILED"])]
+    status: Annotated[str, Meta(examples=["CREATING", "RUNNING", "UPDATING", "DELETING", "FAILED"])]
     created_at: datetime
     created_by: str
     endpoint: str
@@ -110,6 +117,24 @@ def get_deployment(
     return _shown(service.deployments.get(caller, deployment_id), request, service)
 
 
+@patch(versioned("/deployments/{deployment_id:str}"), opt=needs(Right.MANAGE), tags=TAGS)
+@on_thread
+def change_deployment(
+    request: AnyRequest,
+    deployment_id: str,
+    data: DeploymentChange,
+    caller: Caller,
+    service: Service,
+) -> Deployment:
+    """Change the shape of a deployment; it goes on meanwhile, and is RUNNING in it soon after."""
+    options = data.deployment_options or data.database_options
+    if not options:
+        key = words_of(request.url.path).deployment_options
+        raise InvalidBody(f'{key} is missing; send {{"{key}": {{"shape": "64GB"}}}}', field=key)
+    changed = service.deployments.change_shape(caller, deployment_id, options.shape)
+    return _shown(changed, request, service)
+
+
 @delete(
     versioned("/deployments/{deployment_id:str}"),
     status_code=202,
@@ -145,5 +170,6 @@ ROUTES = (
     create_deployment,
     list_deployments,
     get_deployment,
+    change_deployment,
     delete_deployment,
 )

@@ -11,7 +11,7 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from bitbrook.api.bodies import text_header
-from bitbrook.api.formats import Format, asked_format
+from bitbrook.api.formats import Format, asked_format, asks_end, end_line
 from bitbrook.api.paths import AnyRequest, versioned
 from bitbrook.api.permissions import needs
 from bitbrook.auth.policy import Caller, Right
@@ -21,6 +21,8 @@ from bitbrook.errors import InvalidValue
 from bitbrook.query.results.streams import arrow_pieces, csv_pieces, ndjson_pieces, parquet_pieces
 
 TAGS = ["tables"]
+
+_END = "record: NDJSON and CSV end with a line that says how many records there are"
 
 
 class _Name(enum.StrEnum):
@@ -56,14 +58,19 @@ async def export_table(
     caller: Caller,
     service: Service,
     form: Annotated[str | None, Parameter(query="format")] = None,
+    end: Annotated[str | None, Parameter(description=_END)] = None,
 ) -> Stream:
     """Stream a whole table, as NDJSON, CSV, Arrow or Parquet by `format` or Accept."""
     name = _asked_name(form, text_header(request.scope, b"accept"))
+    is_ended = asks_end(f"end={end}" if end is not None else "")
 
     def begin() -> tuple[bytes | None, Iterator[bytes]]:
         database = service.queries.database(caller, deployment_id)
         export = Export(database, database.table(table), service.queries)
-        pieces = _PIECES[name](export.pages())
+        pages = _Pages(export.pages())
+        pieces = _PIECES[name](pages)
+        if is_ended:
+            pieces = _ended(pieces, pages, _MEDIA_TYPES[name])
         # What fails, fails here and is answered as an error, before anything is sent.
         return next(pieces, None), pieces
 
@@ -73,6 +80,25 @@ async def export_table(
         media_type=_MEDIA_TYPES[name],
         headers={"content-disposition": f'attachment; filename="{table}.{name}"'},
     )
+
+
+class _Pages(Iterator[pa.Table]):
+    """Pages on their way, counted. `records`: how many those had that were given."""
+
+    def __init__(self, pages: Iterator[pa.Table]) -> None:
+        self.records = 0
+        self._pages = pages
+
+    def __next__(self) -> pa.Table:
+        page = next(self._pages)
+        self.records += page.num_rows
+        return page
+
+
+def _ended(pieces: Iterator[bytes], pages: _Pages, form: Format) -> Iterator[bytes]:
+    """Give the pieces, and at their end the line that ends the form."""
+    yield from pieces
+    yield end_line(form, pages.records)
 
 
 async def _on_threads(first: bytes | None, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

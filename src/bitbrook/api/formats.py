@@ -1,7 +1,9 @@
 """The forms in which the answer to a SQL statement can be asked for, by their media types."""
 
 import enum
+from urllib.parse import parse_qs
 
+from bitbrook.errors import InvalidValue
 from bitbrook.query.results.sql_answer import SqlAnswer
 from bitbrook.query.results.sql_json import encode_json
 from bitbrook.query.results.tables import encode_arrow, encode_csv, encode_ndjson, encode_parquet
@@ -44,6 +46,30 @@ def encode_answer(answer: SqlAnswer, form: Format, execution_us: int) -> bytes:
     if form is Format.JSON:
         return encode_json(answer, execution_us)
     return _TABLES[form](answer)
+
+
+def asks_end(query: str) -> bool:
+    """Whether a query string asks for a line that ends what has no end of its own.
+
+    Raises:
+        InvalidValue: it asks for another end.
+    """
+    ends = parse_qs(query, keep_blank_values=True).get("end", []) if query else []
+    for end in ends:
+        if end != "record":
+            raise InvalidValue(f"end {end[:40]!r} is unknown; give record, or nothing", field="end")
+    return bool(ends)
+
+
+def end_line(form: Format, records: int) -> bytes:
+    """Return the line that ends a form; b"" of one that has an end of its own."""
+    match form:
+        case Format.LINES:
+            return b'{"_end":{"records":%d}}\n' % records
+        case Format.CSV:
+            return b"#end,%d\n" % records
+        case _:
+            return b""
 
 
 def _weight(parameters: list[str]) -> float:

@@ -8,38 +8,39 @@ afterwards changes nothing: what was accepted is applied.
 """
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import TypeAlias, TypedDict
+from typing import NamedTuple
 
+import anyio.to_thread
 from litestar.types import Receive, Scope, Send
 
 from bitbrook.api.bodies import BodyMemory, HeldBody, text_header
 from bitbrook.api.guard import Guard
-from bitbrook.api.tracing import respond
+from bitbrook.api.problems import problem_of
+from bitbrook.api.rate_headers import rate_headers
+from bitbrook.api.switches import Switches, switches_of
+from bitbrook.api.tracing import respond, state_of
 from bitbrook.api.workers import Workers
 from bitbrook.auth.policy import Caller
+from bitbrook.control.fences import HEADER as MIN_SEQ
 from bitbrook.control.live_source import ArrivingIngest, Ingest
-from bitbrook.control.rates import Allowance
 from bitbrook.control.sources import Sources
+from bitbrook.errors import BitbrookError, RecordsRejected
 from bitbrook.sources.compression import Unfolding
 from bitbrook.sources.outcomes import encode_outcomes
-
-_LINES = frozenset(
-    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
-)
-
-_Begun: TypeAlias = tuple[bytes, Future[None], dict[str, str]]
-"""An answer, a future of its being true, and its headers."""
 
 PART_BYTES = 1 << 20
 """Bytes that are decoded at once. Their values take some ten times as many for a moment."""
 
+_TOKEN_HEADER = MIN_SEQ.lower()
 
-class _Options(TypedDict):
-    """What is said about records beside them."""
 
-    is_lines: bool
-    idempotency_key: str | None
+class Begun(NamedTuple):
+    """A request that was accepted, and the answer to it but for what is known at its end."""
+
+    ingest: Ingest
+    answer: bytes
 
 
 class IngestRoute:
@@ -64,19 +65,34 @@ class IngestRoute:
         """Take the records of one request."""
         # Before the body: nobody unknown can make the server hold one.
         caller = self._guard.caller(scope)
+        try:
+            await self._serve(scope, receive, send, caller, source_id)
+        except BitbrookError:
+            # A refusal tells the rate too.
+            allowance = self._sources.allowance(caller, source_id)
+            if allowance is not None:
+                state_of(scope)["allowance"] = allowance
+            raise
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller, source_id: str
+    ) -> None:
+        switches = switches_of(scope)
         with self._memory.holding() as held:
             body = await self._next_part(scope, receive, held)
             if held.is_whole:
-                work = self._workers.start(self._begin, scope, caller, source_id, body, held)
+                work = self._workers.start(
+                    self._begin, scope, caller, source_id, switches, body, held=held
+                )
                 del body
-                answer, durable, headers = await asyncio.wrap_future(work)
+                begun = await asyncio.wrap_future(work)
             else:
                 arriving = _Arriving(held, self._unfolding(scope))
-                first = self._workers.start(self._open, arriving, scope, caller, source_id, body)
+                first = self._workers.start(self._open, arriving, caller, source_id, switches, body)
                 del body
-                answer, durable, headers = await self._decode_parts(arriving, first, scope, receive)
-            await asyncio.wrap_future(durable)
-            await respond(send, answer, headers=headers)
+                begun = await self._decode_parts(arriving, first, scope, receive)
+            sequences = await asyncio.wrap_future(begun.ingest.durable)
+            await answer_records(scope, send, begun, switches, sequences)
 
     async def _next_part(self, scope: Scope, receive: Receive, held: HeldBody) -> bytes:
         return await held.read_part(
@@ -85,7 +101,7 @@ class IngestRoute:
 
     async def _decode_parts(
         self, arriving: "_Arriving", work: Future[None], scope: Scope, receive: Receive
-    ) -> _Begun:
+    ) -> Begun:
         """Return what `_begin` does, of a body whose first part a worker has already."""
         held = arriving.held
         while not held.is_whole:
@@ -100,23 +116,34 @@ class IngestRoute:
         return await asyncio.wrap_future(self._workers.start(arriving.finish))
 
     def _open(
-        self, arriving: "_Arriving", scope: Scope, caller: Caller, source_id: str, part: bytes
+        self,
+        arriving: "_Arriving",
+        caller: Caller,
+        source_id: str,
+        switches: Switches,
+        part: bytes,
     ) -> None:
         """Find out whether the records may come, and decode the first of them; on a worker."""
-        arriving.ingest = self._sources.begin_arriving(caller, source_id, **_options(scope))
+        arriving.ingest = self._sources.begin_arriving(caller, source_id, switches.terms)
         arriving.feed(part)
 
     def _begin(
-        self, scope: Scope, caller: Caller, source_id: str, body: bytes, held: HeldBody
-    ) -> _Begun:
-        """Return the answer, a future of its being true, and its headers; on a worker thread."""
+        self,
+        scope: Scope,
+        caller: Caller,
+        source_id: str,
+        switches: Switches,
+        body: bytes,
+        *,
+        held: HeldBody,
+    ) -> Begun:
+        """Return what was accepted and the answer; on a worker thread."""
         if text_header(scope, b"content-encoding"):
             # What it unfolds into may be as long as the longest body.
             arriving = _Arriving(held, self._unfolding(scope))
-            self._open(arriving, scope, caller, source_id, body)
+            self._open(arriving, caller, source_id, switches, body)
             return arriving.finish()
-        ingest = self._sources.begin_ingest(caller, source_id, body, **_options(scope))
-        return _answered(ingest, held)
+        return begun(self._sources.begin_ingest(caller, source_id, body, switches.terms), held)
 
     def _unfolding(self, scope: Scope) -> Unfolding:
         return Unfolding(text_header(scope, b"content-encoding"), self._body_bytes_max)
@@ -138,13 +165,13 @@ class _Arriving:
             self.ingest.feed(piece)
         self._recount(len(part))
 
-    def finish(self) -> _Begun:
+    def finish(self) -> Begun:
         """Return what `IngestRoute` answers; on a worker thread."""
         assert self.ingest is not None, "it is opened before it is finished"
         for piece in self._unfolding.finish():
             self.ingest.feed(piece)
         self._recount(0)
-        return _answered(self.ingest.finish(), self.held)
+        return begun(self.ingest.finish(), self.held)
 
     def _recount(self, part_bytes: int) -> None:
         """Count what is held in place of a part."""
@@ -156,27 +183,45 @@ class _Arriving:
         self.held.recount(self._known_bytes - before - part_bytes)
 
 
-def _answered(ingest: Ingest, held: HeldBody) -> _Begun:
-    answer = encode_outcomes(ingest.outcomes)
+def begun(ingest: Ingest, held: HeldBody) -> Begun:
+    """Return an accepted request with its answer, whose bytes are counted."""
+    answer = encode_outcomes(ingest.outcomes, are_stored=ingest.are_stored)
     held.count_answer(len(answer))
-    return answer, ingest.durable, _rate_headers(ingest.allowance)
+    return Begun(ingest, answer)
 
 
-def _options(scope: Scope) -> _Options:
-    """Return what the headers say about the records."""
-    media_type = text_header(scope, b"content-type").partition(";")[0].strip().lower()
-    return {
-        "is_lines": media_type in _LINES,
-        "idempotency_key": text_header(scope, b"idempotency-key") or None,
-    }
+async def answer_records(
+    scope: Scope,
+    send: Send,
+    begun: Begun,
+    switches: Switches,
+    sequences: Mapping[int, int] | None,
+) -> None:
+    """Send the answer to a request of records that is as durable as it will be."""
+    ingest = begun.ingest
+    headers = rate_headers(ingest.allowance)
+    if sequences is None and ingest.outcomes.success_count:
+        # Of an earlier start, which has to be looked for.
+        token = await anyio.to_thread.run_sync(ingest.token, None)
+    else:
+        token = ingest.token(sequences)
+    end = switches.echo(token)
+    status = 200
+    if token:
+        headers[_TOKEN_HEADER] = token
+    if not ingest.are_stored:
+        problem = problem_of(_rejected(ingest))
+        status = problem.status
+        # The members of a refusal behind those of an answer to records.
+        end += b"," + problem.body(state_of(scope).get("request_id", ""))[1:-1]
+    await respond(send, begun.answer[:-1] + end + b"}", status=status, headers=headers)
 
 
-def _rate_headers(allowance: Allowance | None) -> dict[str, str]:
-    """Return what the source may send after this, in the words of the refusal that it may meet."""
-    if allowance is None:
-        return {}
-    return {
-        "ratelimit-limit": str(allowance.limit),
-        "ratelimit-remaining": str(allowance.remaining),
-        "ratelimit-reset": str(allowance.reset_s),
-    }
+def _rejected(ingest: Ingest) -> RecordsRejected:
+    outcomes = ingest.outcomes
+    first = outcomes.errors[0]
+    return RecordsRejected(
+        f"{len(outcomes.errors):,} of {outcomes.count:,} records are at fault, so none was stored; "
+        f"the first is record {first.index}: {first.message}",
+        field=first.field or None,
+    )

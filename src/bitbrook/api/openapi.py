@@ -17,9 +17,9 @@ from bitbrook.api.hot_routes import HotRoute
 from bitbrook.api.permissions import HOT_PERMISSIONS, permission_of
 
 _REPEATED = ("/v2/deployments", "/v2/service-properties/deployment")
-_METHODS = ("get", "post", "patch", "delete")
-_SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"key": []}]
-_SECURITY_SCHEMES = {
+_METHODS = ("get", "post", "put", "patch", "delete")
+SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"key": []}]
+SECURITY_SCHEMES = {
     "token": {
         "type": "apiKey",
         "in": "header",
@@ -29,7 +29,15 @@ _SECURITY_SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 _TEXT: dict[str, Any] = {"type": "string"}
-_PROBLEM: dict[str, Any] = {
+
+
+def _parameter(place: str, name: str, *choices: str) -> dict[str, Any]:
+    """Return a parameter that need not be given, with the values that it may have."""
+    schema = {**_TEXT, "enum": list(choices)} if choices else _TEXT
+    return {"name": name, "in": place, "required": False, "schema": schema}
+
+
+PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["error", "message", "request_id"],
     "properties": {
@@ -77,14 +85,28 @@ _OUTCOMES = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "status": {"type": "string", "enum": ["success", "error"]},
+                    "status": {"type": "string", "enum": ["success", "error", "not_stored"]},
                     "error_code": _TEXT,
                     "error_message": _TEXT,
+                    "field": _TEXT,
+                    "value": {},
+                    "expected": _TEXT,
+                    "mend": _TEXT,
+                    "retryable": {"type": "boolean"},
                 },
             },
         },
+        "on_error": {"type": "string", "enum": ["partial", "reject"]},
+        "durability": {"type": "string", "enum": ["fsync"]},
+        "min_seq": _TEXT,
     },
 }
+_SWITCHES = [
+    _parameter("query", "on_error", "partial", "reject"),
+    _parameter("query", "durability", "group", "fsync"),
+    _parameter("header", "Idempotency-Key"),
+]
+_MIN_SEQ = [_parameter("header", "X-Min-Seq")]
 _STATEMENT = {
     "type": "object",
     "required": ["language", "statement"],
@@ -126,11 +148,19 @@ _HOT_OPERATIONS: dict[str, dict[str, Any]] = {
                 "application/x-ndjson": {"schema": _TEXT},
             },
         },
+        "parameters": _SWITCHES,
+        "answer": _OUTCOMES,
+    },
+    "webhook": {
+        "summary": "Take a webhook that the source's secret signed",
+        "tags": ["records"],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
         "answer": _OUTCOMES,
     },
     "json": {
         "summary": "Run a PQL or SQL statement",
         "tags": ["statements"],
+        "parameters": _MIN_SEQ,
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _STATEMENT}, **_WITH_FILES},
@@ -140,6 +170,7 @@ _HOT_OPERATIONS: dict[str, dict[str, Any]] = {
     "text": {
         "summary": "Run a SQL statement",
         "tags": ["statements"],
+        "parameters": _MIN_SEQ,
         "requestBody": {
             "required": True,
             "content": {"text/plain": {"schema": _TEXT}, **_WITH_FILES},
@@ -166,10 +197,10 @@ def describe(app: Litestar) -> dict[str, Any]:
         _add_hot(paths, route)
     description["openapi"] = "3.0.3"
     description["paths"] = dict(sorted(paths.items()))
-    description["security"] = _SECURITY
+    description["security"] = SECURITY
     components = description.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM
-    components["securitySchemes"] = _SECURITY_SCHEMES
+    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["securitySchemes"] = SECURITY_SCHEMES
     return description
 
 
@@ -195,15 +226,18 @@ def _describe_route(route: HTTPRoute, item: dict[str, Any]) -> None:
 def _add_hot(paths: dict[str, Any], route: HotRoute) -> None:
     operation = dict(_HOT_OPERATIONS[route.kind])
     answer = operation.pop("answer")
-    operation["x-permission"] = HOT_PERMISSIONS[route.kind].value
+    operation["x-permission"] = HOT_PERMISSIONS[route.kind]
+    if operation["x-permission"] == "open":
+        operation["security"] = []
     operation["responses"] = {
         "200": {"description": "done", "content": {"application/json": {"schema": answer}}},
         "default": _REFUSED,
     }
-    operation["parameters"] = [
+    in_path = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT}
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
+    operation["parameters"] = [*in_path, *operation.get("parameters", ())]
     for prefix in route.prefixes:
         path = prefix + route.path
         if not path.startswith(_REPEATED):

@@ -87,13 +87,17 @@ class PasswordToReset(msgspec.Struct):
 
 
 class NewApiKey(msgspec.Struct):
-    """An API key to create, bound to one deployment or one source if one is named."""
+    """An API key to create, bound to a deployment, a source or endpoints if such are named.
+
+    `endpoints`: by their names; the scope is then `endpoint`, and the key does nothing else.
+    """
 
     name: str
     scopes: tuple[Scope, ...]
     deployment_id: str | None = None
     database_id: str | None = None
     source_id: str | None = None
+    endpoints: list[str] = []
 
 
 class ApiKey(msgspec.Struct, omit_defaults=True):
@@ -238,7 +242,9 @@ def accept_invite(data: Acceptance, service: Service) -> control.User:
 @on_thread
 def create_api_key(data: NewApiKey, caller: Caller, service: Service) -> ApiKey:
     """Create an API key; the key itself is shown only in this answer."""
-    key = service.api_keys.create(caller, data.name, data.scopes, _binding_of(data))
+    key = service.api_keys.create(
+        caller, data.name, data.scopes, _binding_of(data, caller, service)
+    )
     return _shown_key(key)
 
 
@@ -261,11 +267,14 @@ def revoke_api_key(api_key_id: str, caller: Caller, service: Service) -> None:
     service.api_keys.revoke(caller, api_key_id)
 
 
-def _binding_of(data: NewApiKey) -> Binding | None:
+def _binding_of(data: NewApiKey, caller: Caller, service: Service) -> Binding | None:
     deployment_id = data.deployment_id or data.database_id
-    if deployment_id and data.source_id:
-        message = "a key is bound to a deployment or to a source; leave one of the two out"
-        raise InvalidValue(message, field="source_id")
+    if sum(map(bool, (deployment_id, data.source_id, data.endpoints))) > 1:
+        message = "a key is bound to a deployment, a source or endpoints; name one of these"
+        field = "endpoints" if data.endpoints else "source_id"
+        raise InvalidValue(message, field=field)
+    if data.endpoints:
+        return service.endpoints.binding(caller, data.endpoints)
     if deployment_id:
         return Binding(BoundKind.DEPLOYMENT, deployment_id)
     return Binding(BoundKind.SOURCE, data.source_id) if data.source_id else None

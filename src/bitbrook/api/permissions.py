@@ -16,10 +16,21 @@ OPEN: dict[str, Any] = {"permission": "open"}
 SIGNED_IN: dict[str, Any] = {"permission": "signed-in"}
 """Options of a route that answers whoever has credentials."""
 
-HOT_PERMISSIONS = {"records": Right.INGEST, "json": Right.QUERY, "text": Right.QUERY}
-"""What the routes ahead of the framework ask for, by their kind; their handlers see to it."""
+HOT_PERMISSIONS = {
+    "records": str(Right.INGEST),
+    "webhook": "open",
+    "json": str(Right.QUERY),
+    "text": str(Right.QUERY),
+}
+"""What the routes ahead of the framework ask for, by their kind; their handlers see to it. A
+webhook has a signature in place of credentials."""
 
-HOT_ACTIONS = {"records": "send_records", "json": "run_statement", "text": "run_statement"}
+HOT_ACTIONS = {
+    "records": "send_records",
+    "webhook": "take_webhook",
+    "json": "run_statement",
+    "text": "run_statement",
+}
 """What they are called in the audit log."""
 
 

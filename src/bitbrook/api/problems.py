@@ -13,9 +13,12 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from bitbrook.errors import (
     AlreadyRunning,
+    Behind,
     BitbrookError,
+    Cancelled,
     Damaged,
     InvalidBody,
+    InvalidSignature,
     NotAuthenticated,
     OutcomeUnknown,
     Overloaded,
@@ -40,7 +43,7 @@ _NO_MEMORY = "the server lacks memory for this; try again later, or ask for less
 
 
 class Problem(msgspec.Struct):
-    """An error as it is answered."""
+    """An error as it is answered. `facts`: what it tells beside the words, by name."""
 
     status: int
     code: str
@@ -48,6 +51,7 @@ class Problem(msgspec.Struct):
     field: str | None = None
     details: list[str] = []
     headers: dict[str, str] = {}
+    facts: dict[str, Any] = {}
 
     def body(self, request_id: str) -> bytes:
         """Return the body of the answer, as section 9 of the API reference shows it."""
@@ -56,6 +60,7 @@ class Problem(msgspec.Struct):
             error["field"] = self.field
         if self.details:
             error["details"] = self.details
+        error |= self.facts
         return msgspec.json.encode(
             {"error": error, "message": self.message, "request_id": request_id}
         )
@@ -78,6 +83,27 @@ def problem_of(error: BaseException) -> Problem:
         case _:
             _log.error("request failed", exc_info=error)
             return Problem(500, "InternalError", _INTERNAL)
+
+
+def note_cut(error: BaseException) -> None:
+    """Log why an answer that had begun ended before its end, which its client sees by itself."""
+    deliberate = _deliberate_in(error)
+    if deliberate is None:
+        problem_of(error)
+    elif not isinstance(deliberate, Cancelled):
+        _log.warning("an answer was cut short", code=deliberate.code, reason=deliberate.message)
+
+
+def _deliberate_in(error: BaseException | None) -> BitbrookError | None:
+    """Return what was raised on purpose, whatever the framework has wrapped it in."""
+    match error:
+        case None | BitbrookError():
+            return error
+        case BaseExceptionGroup():
+            found = (_deliberate_in(each) for each in error.exceptions)
+            return next((each for each in found if each is not None), None)
+        case _:
+            return _deliberate_in(error.__cause__)
 
 
 def unreadable_body(fault: BaseException) -> InvalidBody:
@@ -112,11 +138,20 @@ def _deliberate(error: BitbrookError) -> Problem:
         field=error.field,
         details=error.details,
         headers=_headers(error),
+        facts=_facts(error),
     )
+
+
+def _facts(error: BitbrookError) -> dict[str, Any]:
+    if isinstance(error, Behind):
+        return {"needed": error.needed, "reached": error.reached}
+    return {}
 
 
 def _headers(error: BitbrookError) -> dict[str, str]:
     match error:
+        case InvalidSignature():
+            return {}
         case NotAuthenticated():
             return {"www-authenticate": "Bearer"}
         case TooSlow():

@@ -19,9 +19,9 @@ import msgspec
 from litestar.types import Receive, Scope, Send
 
 from bitbrook.algebra.budget import WouldWait
-from bitbrook.api.answers import Body, form_body, whole
-from bitbrook.api.bodies import BodyMemory, decode_text, header, text_header
-from bitbrook.api.formats import Format, asked_format
+from bitbrook.api.answers import Body, ended, form_body, whole
+from bitbrook.api.bodies import BodyMemory, decode_text, text_header
+from bitbrook.api.formats import Format, asked_format, asks_end, end_line
 from bitbrook.api.guard import Guard
 from bitbrook.api.problems import problem_of, unreadable_body
 from bitbrook.api.prompt import GIVE_UP_S, TEXT_CHARACTERS_MAX, Shape, Shapes
@@ -31,9 +31,11 @@ from bitbrook.api.workers import Workers
 from bitbrook.auth.policy import Caller
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.control.database import ControlDatabase
+from bitbrook.control.fences import HEADER as MIN_SEQ
+from bitbrook.control.fences import Fences
 from bitbrook.control.queries import Queries
 from bitbrook.control.statements import RunningStatement
-from bitbrook.errors import BitbrookError, Cancelled, InvalidBody
+from bitbrook.errors import BitbrookError, Cancelled, InvalidBody, InvalidFence
 from bitbrook.query.pql import run_pql
 from bitbrook.query.results.sql_json import encode_error
 from bitbrook.query.shapes import shape_of
@@ -45,6 +47,9 @@ QUERY_ID = "x-query-id"
 
 WATCH_AFTER_S = 0.02
 """Seconds after which a statement's client is watched."""
+
+_MIN_SEQ = MIN_SEQ.lower().encode()
+_SLOW_HEADERS = frozenset({b"content-encoding", _MIN_SEQ})
 
 _GIVEN_UP = "the server stopped and could not wait for this statement"
 
@@ -89,15 +94,17 @@ class QueryRoutes:
     def __init__(
         self,
         queries: Queries,
+        fences: Fences,
         guard: Guard,
         workers: Workers,
         memory: BodyMemory,
-        uploads: Uploads,
         *,
+        uploads: Uploads,
         body_bytes_max: int,
     ) -> None:
         self._uploads = uploads
         self._queries = queries
+        self._fences = fences
         self._guard = guard
         self._workers = workers
         self._memory = memory
@@ -175,7 +182,7 @@ class QueryRoutes:
         self, visit: "_Visit", database: ControlDatabase, body: bytes, form: BodyForm
     ) -> Answer | None:
         """Return the answer if its shape is known to be a prompt one, else None; on the loop."""
-        if len(body) > TEXT_CHARACTERS_MAX or header(visit.scope, b"content-encoding"):
+        if len(body) > TEXT_CHARACTERS_MAX or _needs_worker(visit.scope):
             return None
         language, text = form.read(body)
         visit.shape = self._shapes.of(database.deployment_id, language.value, shape_of(text))
@@ -203,6 +210,10 @@ class QueryRoutes:
     ) -> Answer:
         """Return the answer to one request; on a worker thread unless it may not wait."""
         visit.check()
+        # A request with tokens always has a worker.
+        tokens = text_header(visit.scope, _MIN_SEQ) if may_wait else ""
+        if tokens:
+            database.fence = self._fences.fence(database.deployment_id, tokens)
         encoding = text_header(visit.scope, b"content-encoding")
         language, text = form.read(decompress(body, encoding, self._body_bytes_max))
         asked = asked_format(text_header(visit.scope, b"accept"))
@@ -214,6 +225,8 @@ class QueryRoutes:
                 if not may_wait:
                     statement.budget.prompt_until_s = began_s + GIVE_UP_S
                 answer = _run(language, text, database, visit, asked)
+                if database.fence is not None:
+                    database.fence.finish()
                 if visit.shape is not None:
                     visit.shape.note(work_s() - began_s)
                 if answer.body.size_bytes is not None:
@@ -293,6 +306,11 @@ class _Visit:
             self.statement.budget.cancelled.set()
 
 
+def _needs_worker(scope: Scope) -> bool:
+    """Whether a request has something to it that may take long, whatever its statement costs."""
+    return any(name in _SLOW_HEADERS for name, _ in scope["headers"])
+
+
 async def _send_answer(answer: Answer, visit: _Visit, send: Send) -> None:
     """Send an answer; one without a known size while it is written, and then end its statement."""
     first, others, size_bytes = answer.body
@@ -337,11 +355,15 @@ def _run(
         return Answer(200, Format.JSON, whole(run_pql(text, database, budget)))
     answer = run_sql(text, database, budget, uploads=visit.files)
     body = form_body(answer, form, statement.elapsed_us, bytes_max=budget.answer_bytes_max)
+    query: bytes = visit.scope["query_string"]
+    if query and asks_end(query.decode("latin-1")):
+        line = end_line(form, answer.table.num_rows)
+        body = ended(body, line) if line else body
     return Answer(200, form, body, rows_returned=answer.table.num_rows)
 
 
 def _failure(language: Language, error: BitbrookError, visit: _Visit, form: BodyForm) -> Answer:
-    if error.status not in _OWN_FAILURES:
+    if error.status not in _OWN_FAILURES or isinstance(error, InvalidFence):
         problem = problem_of(error)
         request_id = state_of(visit.scope).get("request_id", "")
         body = whole(problem.body(request_id))

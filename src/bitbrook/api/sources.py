@@ -15,7 +15,7 @@ from bitbrook.control import sources as control
 from bitbrook.control.lifecycle import Status
 from bitbrook.control.rates import RateLimits, RateLimitsChange
 from bitbrook.control.service import Service
-from bitbrook.control.traffic import Minute, SourceError
+from bitbrook.control.traffic import Minute
 from bitbrook.errors import InvalidBody
 from bitbrook.sources.schema import SourceSchema
 from bitbrook.sources.schema_change import SchemaChange
@@ -75,12 +75,6 @@ class SourceList(msgspec.Struct):
     """Every source of the organisation."""
 
     sinks: list[Source]
-
-
-class ErrorList(msgspec.Struct):
-    """The last records that a source could not take, newest first."""
-
-    errors: list[SourceError]
 
 
 class MinuteList(msgspec.Struct):
@@ -170,13 +164,6 @@ def delete_source(request: AnyRequest, source_id: str, caller: Caller, service: 
     return _shown(service.sources.delete(caller, source_id), request, service)
 
 
-@get(versioned("/sinks/{source_id:str}/errors"), opt=needs(Right.VIEW), tags=TAGS)
-@on_thread
-def list_errors(source_id: str, caller: Caller, service: Service) -> ErrorList:
-    """List the last records that the source could not take."""
-    return ErrorList(list(service.sources.errors(caller, source_id)))
-
-
 @get(versioned("/sinks/{source_id:str}/metrics"), opt=needs(Right.VIEW), tags=TAGS)
 @on_thread
 def list_minutes(source_id: str, caller: Caller, service: Service) -> MinuteList:
@@ -213,6 +200,5 @@ ROUTES = (
     pause_source,
     resume_source,
     delete_source,
-    list_errors,
     list_minutes,
 )

@@ -12,7 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from bitbrook.api.bodies import header
-from bitbrook.api.problems import JSON, problem_of
+from bitbrook.api.problems import JSON, note_cut, problem_of
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.errors import Overloaded
 from bitbrook.telemetry.acts import Act, acting
@@ -82,8 +82,11 @@ class Traced:
             except (Exception, asyncio.CancelledError) as error:
                 # Only a server that has drained long enough cancels a request.
                 is_given_up = isinstance(error, asyncio.CancelledError)
-                problem = problem_of(Overloaded(_GIVEN_UP) if is_given_up else error)
-                if status == 0:
+                if status and not is_given_up:
+                    # Too late to be told: the connection is cut, so that nobody takes it for whole.
+                    note_cut(error)
+                elif status == 0:
+                    problem = problem_of(Overloaded(_GIVEN_UP) if is_given_up else error)
                     await respond(
                         send_with_id,
                         problem.body(request_id),

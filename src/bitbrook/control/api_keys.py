@@ -62,6 +62,7 @@ class ApiKeys:
         Raises:
             InvalidValue: there is no scope, or the name is too long or unprintable.
             NotFound: there is no such deployment or source to bind it to.
+            (Endpoints to bind it to are found by `Endpoints.binding`.)
             QuotaExceeded: the organisation has as many keys as it may.
         """
         caller.require(Right.MANAGE)
@@ -73,6 +74,10 @@ class ApiKeys:
                 "characters",
                 field="name",
             )
+        is_of_endpoints = bound_to is not None and bound_to.kind is BoundKind.ENDPOINT
+        if is_of_endpoints and set(scopes) != {Scope.ENDPOINT}:
+            message = f"a key of endpoints does nothing else; give the scope {Scope.ENDPOINT} alone"
+            raise InvalidValue(message, field="scopes")
         if bound_to is not None:
             self._check_binding(caller, bound_to)
         count = len(self._members.api_keys_of(caller.organisation_id))
@@ -91,7 +96,7 @@ class ApiKeys:
             digest=secret.digest,
             scopes=" ".join(sorted(set(scopes))),
             bound_kind=bound_to.kind.value if bound_to else None,
-            bound_id=bound_to.id if bound_to else None,
+            bound_id=" ".join(bound_to.ids) if bound_to else None,
             created_s=self._clock.now_s(),
         )
         self._members.add_api_key(row)
@@ -122,7 +127,7 @@ class ApiKeys:
     def _check_binding(self, caller: Caller, bound_to: Binding) -> None:
         if bound_to.kind is BoundKind.DEPLOYMENT:
             self._registry.deployment(caller, bound_to.id)
-        else:
+        elif bound_to.kind is BoundKind.SOURCE:
             self._registry.source(caller, bound_to.id)
 
 

@@ -44,7 +44,7 @@ DONE, REFUSED, FAILED = "done", "refused", "failed"
 OUTCOMES = (DONE, REFUSED, FAILED)
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_STREAMS = frozenset({"send_records", "run_statement"})
+_STREAMS = frozenset({"send_records", "take_webhook", "run_statement"})
 _REFUSALS = frozenset({401, 403, 404})
 
 

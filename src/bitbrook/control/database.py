@@ -2,6 +2,8 @@
 
 from concurrent.futures import CancelledError
 
+import pyarrow as pa
+
 from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.algebra.partials import (
     AnyPartial,
@@ -13,14 +15,17 @@ from bitbrook.algebra.partials import (
 )
 from bitbrook.algebra.questions import Question
 from bitbrook.auth.policy import Caller, Right
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
+from bitbrook.control.fences import StatementFence
 from bitbrook.control.lifecycle import Status
 from bitbrook.control.registry import Registry
+from bitbrook.control.service_tables import ServiceTables
 from bitbrook.control.statements import HISTORY_MAX, Statements
 from bitbrook.control.tables import Tables, check_table_running
 from bitbrook.engine.batch import Batch, OperationKind
 from bitbrook.errors import Conflict, Stopping, TableNotFound
 from bitbrook.query.database import BulkPlaces, DatabaseEntry, StatementEntry
+from bitbrook.query.sql.service_tables import ServiceTable, service_schema
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.stores.catalogue_rows import ViewRow
@@ -32,7 +37,10 @@ _GROWING = frozenset({OperationKind.UPSERT, OperationKind.REPLACE})
 
 
 class ControlDatabase:
-    """One deployment, for one caller. Reads need QUERY, writes INGEST, changes of tables MANAGE."""
+    """One deployment, for one caller. Reads need QUERY, writes INGEST, changes of tables MANAGE.
+
+    `fence`: what the tokens of a statement ask for, if it came with some.
+    """
 
     def __init__(
         self,
@@ -40,11 +48,13 @@ class ControlDatabase:
         deployment_id: str,
         registry: Registry,
         tables: Tables,
-        compute: LocalCompute,
+        compute: Compute,
         *,
         statements: Statements,
         bulk_places: BulkPlaces | None = None,
+        service_tables: ServiceTables | None = None,
     ) -> None:
+        self._service_tables = service_tables
         self.caller = caller
         self.deployment_id = deployment_id
         self._registry = registry
@@ -52,6 +62,7 @@ class ControlDatabase:
         self._compute = compute
         self._statements = statements
         self._bulk_places = bulk_places or BulkPlaces()
+        self.fence: StatementFence | None = None
 
     def tables(self) -> list[TableSchema]:
         """Return every table, by name."""
@@ -70,6 +81,8 @@ class ControlDatabase:
     def ask(self, table: TableSchema, question: Question, budget: Budget) -> AnyPartial:
         """Return the merged answer of all partitions."""
         self._require(Right.QUERY)
+        if self.fence is not None:
+            self.fence.note_read(table.id)
         partial = self._compute.ask(table.id, question, budget)
         records = _records_of(partial)
         budget.records_selected = max(budget.records_selected, records)
@@ -85,6 +98,8 @@ class ControlDatabase:
     def write(self, table: TableSchema, batch: Batch) -> list[int]:
         """Make a batch durable and visible; return how many values each operation changed."""
         self._require(Right.INGEST)
+        if self.fence is not None:
+            self.fence.note_write()
         if any(operation.kind in _GROWING for operation in batch.operations):
             self._tables.check_room(self.deployment_id, table.id)
         entry = self._registry.table(self.caller, self.deployment_id, table.name)
@@ -165,6 +180,12 @@ class ControlDatabase:
     def cancel_statement(self, statement_id: str) -> None:
         """Cancel a statement that runs; `NotFound` if none that the caller may see does."""
         self._statements.cancel(self.caller, statement_id, self.deployment_id)
+
+    def service_rows(self, table: str) -> pa.Table:
+        """Return the rows of a service table that the caller may see, oldest first."""
+        if self._service_tables is None:
+            return service_schema(ServiceTable(table)).empty_table()
+        return self._service_tables.rows(self.caller, ServiceTable(table))
 
     def bulk_places(self) -> BulkPlaces:
         """Return where BULK INSERT may read from."""

@@ -1,22 +1,31 @@
 """Deployments: databases of a shape, and how they come and go.
 
-Creating one reserves the memory of its shape, which may fail; deleting one gives it back.
+Creating one reserves the memory of its shape, which may fail; deleting one gives it back. A change
+of the shape is in the catalogue once it is done: the next start undoes one that was broken off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.auth.random_texts import make_id
 from bitbrook.clock import Clock
+from bitbrook.compute.compute import Compute
 from bitbrook.control.lifecycle import Lifecycle, Status
 from bitbrook.control.registry import Registry
-from bitbrook.errors import Conflict, InvalidValue, QuotaExceeded
+from bitbrook.errors import BitbrookError, Conflict, InvalidValue, QuotaExceeded
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.settings import Settings
 from bitbrook.stores.catalogue_rows import DeploymentRow
+from bitbrook.telemetry.logs import get_logger
+
+LOGGER = get_logger(__name__)
+
+USABLE = frozenset({Status.RUNNING, Status.UPDATING})
+"""States in which a deployment is asked and written to: while its shape changes it goes on."""
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -49,10 +58,17 @@ class Deployments:
     """The deployments of all organisations, each seen by its own."""
 
     def __init__(
-        self, registry: Registry, lifecycle: Lifecycle, settings: Settings, *, clock: Clock
+        self,
+        registry: Registry,
+        lifecycle: Lifecycle,
+        compute: Compute,
+        settings: Settings,
+        *,
+        clock: Clock,
     ) -> None:
         self._registry = registry
         self._lifecycle = lifecycle
+        self._compute = compute
         self._deployments_max = settings.deployments_max
         self._memory_bytes_max = settings.memory_bytes_max
         self._clock = clock
@@ -102,7 +118,7 @@ class Deployments:
         """
         caller.require_somewhere(Right.VIEW)
         rows = self._registry.deployments(caller.organisation_id)
-        return [_deployment(row) for row in rows if caller.reaches(deployment_id=row.id)]
+        return [self._shown(row) for row in rows if caller.reaches(deployment_id=row.id)]
 
     def get(self, caller: Caller, deployment_id: str) -> Deployment:
         """Return one deployment. Needs VIEW.
@@ -112,7 +128,31 @@ class Deployments:
         """
         row = self._registry.deployment(caller, deployment_id)
         caller.require(Right.VIEW, deployment_id=deployment_id)
-        return _deployment(row)
+        return self._shown(row)
+
+    def change_shape(self, caller: Caller, deployment_id: str, shape: str) -> Deployment:
+        """Return the deployment, UPDATING; soon it is RUNNING in its new shape. Needs MANAGE.
+
+        If there is not the memory for it, it is RUNNING as before and tells why.
+
+        Raises:
+            InvalidValue: there is no such shape.
+            Conflict: it is not RUNNING.
+        """
+        self._registry.deployment(caller, deployment_id)
+        caller.require(Right.MANAGE, deployment_id=deployment_id)
+        wanted = find_shape(shape)
+        with self._registry.lock:
+            row = self._registry.deployment(caller, deployment_id)
+            if row.status != Status.RUNNING:
+                raise Conflict(f"deployment {row.name!r} is {row.status}; it must be RUNNING")
+            if wanted.name == row.shape:
+                return self._shown(row)
+            row = self._registry.change_deployment(deployment_id, Status.UPDATING)
+            self._lifecycle.begin(
+                lambda: self._reshape(deployment_id, wanted), on_failure=self._unchanged(row)
+            )
+        return self._shown(row)
 
     def delete(self, caller: Caller, deployment_id: str) -> Deployment:
         """Return the deployment, DELETING; soon it is gone. Needs MANAGE.
@@ -131,6 +171,19 @@ class Deployments:
             self.resume(row)
         return _deployment(row)
 
+    def reserve_all(self) -> None:
+        """See to it that what deployments have reserved is there; what fails is told of each."""
+        if not self._compute.is_shared:
+            return
+        for row in self._registry.deployments():
+            if Status(row.status) in USABLE:
+                try:
+                    self._compute.reserve(row.id, find_shape(row.shape).memory_bytes)
+                except BitbrookError as error:
+                    LOGGER.warning(
+                        "a deployment cannot be used", deployment=row.name, reason=error.message
+                    )
+
     def resume_all(self) -> None:
         """Go on with the creations and deletions that the catalogue says were begun."""
         for row in self._registry.deployments():
@@ -145,31 +198,68 @@ class Deployments:
         match Status(row.status):
             case Status.CREATING:
                 self._lifecycle.begin(lambda: self._reserve(row), on_failure=fail)
-            case Status.DELETING:
+            case Status.UPDATING:
+                shape = find_shape(row.shape)
                 self._lifecycle.begin(
-                    lambda: self._registry.remove_deployment(row.id), on_failure=fail
+                    lambda: self._reshape(row.id, shape), on_failure=self._unchanged(row)
                 )
+            case Status.DELETING:
+                self._lifecycle.begin(lambda: self._remove(row.id), on_failure=fail)
             case _:
                 pass
 
     def _reserve(self, row: DeploymentRow) -> None:
         """Reserve the memory of a deployment's shape, and let it run."""
-        needed = find_shape(row.shape).memory_bytes
+        shape = find_shape(row.shape)
         with self._registry.lock:
             if self._registry.deployment_of_id(row.id).status != Status.CREATING:
                 return
-            reserved = sum(
-                find_shape(other.shape).memory_bytes
-                for other in self._registry.deployments()
-                if other.status == Status.RUNNING
+            self._check_memory(row.id, shape)
+        self._compute.reserve(row.id, shape.memory_bytes)
+        with self._registry.lock:
+            if self._registry.deployment_of_id(row.id).status == Status.CREATING:
+                self._registry.change_deployment(row.id, Status.RUNNING)
+
+    def _reshape(self, deployment_id: str, shape: Shape) -> None:
+        """Reserve the memory of another shape in place of the present one."""
+        with self._registry.lock:
+            self._check_memory(deployment_id, shape)
+        self._compute.reserve(deployment_id, shape.memory_bytes)
+        self._registry.change_deployment(deployment_id, Status.RUNNING, shape=shape.name)
+
+    def _unchanged(self, row: DeploymentRow) -> Callable[[str], None]:
+        """Return what tells of a deployment that it runs in its present shape, and why."""
+
+        def tell(reason: str) -> None:
+            self._registry.change_deployment(row.id, Status.RUNNING, reason)
+
+        return tell
+
+    def _remove(self, deployment_id: str) -> None:
+        """Give back what a deployment reserved, and forget it."""
+        self._compute.release(deployment_id)
+        self._registry.remove_deployment(deployment_id)
+
+    def _check_memory(self, deployment_id: str, shape: Shape) -> None:
+        """Return if the memory of a shape is left for a deployment."""
+        reserved = sum(
+            find_shape(other.shape).memory_bytes
+            for other in self._registry.deployments()
+            if Status(other.status) in USABLE and other.id != deployment_id
+        )
+        if self._memory_bytes_max and reserved + shape.memory_bytes > self._memory_bytes_max:
+            raise QuotaExceeded(
+                f"shape {shape.name} needs {shape.memory_bytes:,} bytes and "
+                f"{self._memory_bytes_max - reserved:,} of {self._memory_bytes_max:,} are "
+                "left; delete a deployment or raise memory_bytes_max"
             )
-            if self._memory_bytes_max and reserved + needed > self._memory_bytes_max:
-                raise QuotaExceeded(
-                    f"shape {row.shape} needs {needed:,} bytes and "
-                    f"{self._memory_bytes_max - reserved:,} of {self._memory_bytes_max:,} are "
-                    "left; delete a deployment or raise memory_bytes_max"
-                )
-            self._registry.change_deployment(row.id, Status.RUNNING)
+
+    def _shown(self, row: DeploymentRow) -> Deployment:
+        """Return a deployment as it is: what its owners tell comes before what was begun."""
+        fault = self._compute.fault(row.id) if row.status == Status.RUNNING else None
+        if fault is None:
+            return _deployment(row)
+        return replace(_deployment(row), status=Status.FAILED, failure_reason=fault)
 
     def _check_empty(self, row: DeploymentRow) -> None:
         left = [
@@ -206,7 +296,7 @@ def find_shape(name: str) -> Shape:
 
 def check_running(row: DeploymentRow) -> None:
     """Return if a deployment can be used now, else raise `Conflict`."""
-    if row.status != Status.RUNNING:
+    if Status(row.status) not in USABLE:
         raise Conflict(f"deployment {row.name!r} is {row.status}; it must be RUNNING")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bitbrook.bitmap.thawed import LEDGER
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
 from bitbrook.control.deployments import find_shape
 from bitbrook.control.registry import Registry
 from bitbrook.control.sources import Sources
@@ -16,7 +16,7 @@ class ServiceFigures:
     """Answers who looks at the metrics, until it is closed."""
 
     def __init__(
-        self, registry: Registry, compute: LocalCompute, sources: Sources, statements: Statements
+        self, registry: Registry, compute: Compute, sources: Sources, statements: Statements
     ) -> None:
         self._registry = registry
         self._compute = compute

@@ -9,9 +9,9 @@ forgotten early.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,10 +32,13 @@ _decode = msgspec.msgpack.Decoder(Outcomes).decode
 
 
 class Answer(NamedTuple):
-    """What the first request of a key is answered: its outcomes, once `durable` resolves."""
+    """What the first request of a key is answered: its outcomes, once `durable` resolves.
+
+    It gives the sequences of the write by partition, None if there was none or nobody knows.
+    """
 
     outcomes: Outcomes
-    durable: Future[None]
+    durable: Future[Mapping[int, int] | None]
 
 
 class _Kept(NamedTuple):
@@ -72,6 +75,15 @@ class IdempotencyKeys:
         with self._lock:
             return self._find(key)
 
+    def recall(self, note: Note) -> Answer:
+        """Return the answer that another server gave to the first request of a key."""
+        with self._lock:
+            known = self._find(note.key)
+            if known is None:
+                known = Answer(_decode(note.body), _durable())
+                self._keep(note.key, note.expires_s, known)
+        return known
+
     def claim(self, key: str, answer: Answer) -> Answer:
         """Return `answer`, which is now the key's, or the one that was there before it.
 
@@ -107,7 +119,7 @@ class IdempotencyKeys:
     def _forget(self, key: str) -> None:
         self._held_bytes -= self._answers.pop(key).size_bytes
 
-    def _forget_failed(self, key: str, answer: Answer, done: Future[None]) -> None:
+    def _forget_failed(self, key: str, answer: Answer, done: Future[Any]) -> None:
         if done.exception() is not None:
             with self._lock:
                 known = self._answers.get(key)
@@ -117,13 +129,15 @@ class IdempotencyKeys:
 
 def _size_of(outcomes: Outcomes) -> int:
     """Return about how many bytes an answer takes."""
-    texts = sum(len(error.message) + len(error.excerpt) for error in outcomes.errors)
+    texts = sum(
+        len(error.message) + len(error.excerpt) + len(error.value) for error in outcomes.errors
+    )
     return _ANSWER_BYTES + _ERROR_BYTES * len(outcomes.errors) + texts
 
 
-def _durable() -> Future[None]:
+def _durable() -> Future[Mapping[int, int] | None]:
     """Return the future of what is durable already."""
-    future: Future[None] = Future()
+    future: Future[Mapping[int, int] | None] = Future()
     future.set_result(None)
     return future
 

@@ -225,4 +225,5 @@ def binding_of(row: ApiKeyRow) -> Binding | None:
     """Return what an API key is bound to."""
     if row.bound_kind is None or row.bound_id is None:
         return None
-    return Binding(BoundKind(row.bound_kind), row.bound_id)
+    first, *others = row.bound_id.split()
+    return Binding(BoundKind(row.bound_kind), first, tuple(others))

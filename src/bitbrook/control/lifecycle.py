@@ -9,6 +9,8 @@ import enum
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from bitbrook.errors import BitbrookError
 from bitbrook.telemetry.logs import get_logger
@@ -32,9 +34,10 @@ class Status(enum.StrEnum):
 
 
 class Lifecycle:
-    """One thread that finishes creations and deletions, in order."""
+    """One thread that finishes creations and deletions, in order. `lock`: held by each step."""
 
     def __init__(self) -> None:
+        self.lock: AbstractContextManager[Any] = nullcontext()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lifecycle")
         self._may_begin = threading.Event()
         self._may_begin.set()
@@ -64,7 +67,8 @@ class Lifecycle:
     def _run(self, step: Callable[[], None], on_failure: Callable[[str], None]) -> None:
         self._may_begin.wait()
         try:
-            step()
+            with self.lock:
+                step()
         except Exception as error:
             # The edge of this thread: one thing that fails must not stop the others.
             LOGGER.exception("a creation or deletion failed")

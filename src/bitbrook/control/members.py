@@ -1,11 +1,14 @@
 """Users, API keys and ended sessions in memory, and every change of them in the catalogue first.
 
-One process owns the catalogue, so what is in memory is what is true: a user who is deactivated here
-is refused by the very next request, and authenticating asks no database. Knows nothing of rights.
+What is in memory is what is true, as long as one server has the catalogue (where several have, see
+`control.sharing`): a user who is deactivated here is refused by the very next request, and
+authenticating asks no database. Knows nothing of rights.
 """
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -27,18 +30,23 @@ TIDY_EVERY_S = 3_600.0
 
 
 class Members:
-    """Who there is. `lock`: held by whoever looks and then changes."""
+    """Who there is. `lock` and `look` as those of a registry."""
 
     def __init__(self, catalogue: Catalogue, *, token_ttl_s: int, clock: Clock) -> None:
         self.catalogue = catalogue
-        self.lock = threading.RLock()
+        self.lock: AbstractContextManager[Any] = threading.RLock()
+        self.look: Callable[[], bool] = lambda: False
         self._clock = clock
         self._token_ttl_s = token_ttl_s
         self._tidied_s = 0.0
-        with catalogue.reading() as rows:
+        self.read()
+
+    def read(self) -> None:
+        """Read everybody of the catalogue, in place of who is in memory."""
+        with self.catalogue.reading() as rows:
             self._users = {row.id: row for row in rows.all(UserRow)}
             self._api_keys = {row.digest: row for row in rows.all(ApiKeyRow)}
-            ended = rows.sessions_ended_since(clock.now_s() - token_ttl_s)
+            ended = rows.sessions_ended_since(self._clock.now_s() - self._token_ttl_s)
             self._organisations = {row.id: row for row in rows.all(OrganisationRow)}
         self._ended_s = {row.id: row.ended_s or 0.0 for row in ended}
         self._by_email = {row.email: row.id for row in self._users.values() if row.status != LEFT}
@@ -65,11 +73,16 @@ class Members:
 
     def user(self, user_id: str) -> UserRow | None:
         """Return the user of an id, whatever their status."""
-        return self._users.get(user_id)
+        found = self._users.get(user_id)
+        if found is None and self.look():
+            found = self._users.get(user_id)
+        return found
 
     def user_of_email(self, email: str) -> UserRow | None:
         """Return the user who has an address, unless they left."""
         user_id = self._by_email.get(email)
+        if user_id is None and self.look():
+            user_id = self._by_email.get(email)
         return None if user_id is None else self._users[user_id]
 
     def users_of(self, organisation_id: str) -> list[UserRow]:
@@ -81,7 +94,10 @@ class Members:
 
     def api_key(self, digest: str) -> ApiKeyRow | None:
         """Return the API key of a digest."""
-        return self._api_keys.get(digest)
+        found = self._api_keys.get(digest)
+        if found is None and self.look():
+            found = self._api_keys.get(digest)
+        return found
 
     def api_keys_of(self, organisation_id: str) -> list[ApiKeyRow]:
         """Return an organisation's API keys, oldest first."""

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bitbrook.algebra.budget import Budget, WouldWait
+from bitbrook.algebra.memory import SharedMemory, machine_bytes
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.clock import Clock
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
 from bitbrook.control.database import ControlDatabase
 from bitbrook.control.deployments import check_running
 from bitbrook.control.registry import Registry
+from bitbrook.control.service_tables import ServiceTables
 from bitbrook.control.statements import RunningStatement, Statements
 from bitbrook.control.tables import Tables
 from bitbrook.errors import Conflict, QuotaExceeded, Stopping
@@ -18,6 +20,9 @@ from bitbrook.query.database import BulkPlaces, StatementEntry
 from bitbrook.settings import Settings
 
 DEFAULT_NAME = "default"
+
+SHARE = 4
+"""So small a part of the machine's memory may hold what statements gather, by default."""
 
 RETRY_AFTER_S = 1
 """Seconds after which a statement that was one too many is worth sending again."""
@@ -33,22 +38,30 @@ class Queries:
         self,
         registry: Registry,
         tables: Tables,
-        compute: LocalCompute,
+        compute: Compute,
         settings: Settings,
         *,
+        service_tables: ServiceTables | None = None,
         clock: Clock,
     ) -> None:
+        self._service_tables = service_tables
         self._registry = registry
         self._tables = tables
         self._compute = compute
         self._settings = settings
         self._clock = clock
         self._bulk_places = BulkPlaces.listed(settings.bulk_directories, settings.bulk_url_prefixes)
+        self._memory = SharedMemory(settings.queries_memory_bytes_max or machine_bytes() // SHARE)
         self._lock = threading.Lock()
         self._running: dict[int, Budget] = {}
         self._admitted: dict[str, int] = {}
         self._is_closed = False
-        self.statements = Statements(self._exists, slow_s=settings.slow_statement_s, clock=clock)
+        self.statements = Statements(
+            self._exists,
+            slow_s=settings.slow_statement_s,
+            when_ended=None if service_tables is None else service_tables.add_query,
+            clock=clock,
+        )
 
     def database(self, caller: Caller, deployment_id: str) -> ControlDatabase:
         """Return a deployment as the caller's statements see it. Needs QUERY.
@@ -68,6 +81,7 @@ class Queries:
             self._compute,
             statements=self.statements,
             bulk_places=self._bulk_places,
+            service_tables=self._service_tables,
         )
 
     def default_database(self, caller: Caller) -> ControlDatabase:
@@ -160,12 +174,15 @@ class Queries:
         timeout_s = self._settings.query_timeout_s
         budget = Budget.starting_now(timeout_s, clock=self._clock)
         budget.answer_bytes_max = self._settings.answer_bytes_max
+        budget.memory_bytes_max = self._settings.query_memory_bytes_max
+        budget.share = self._memory
         with self._lock:
             if self._is_closed:
                 raise Stopping("the server stops; send the statement again later")
             self._running[id(budget)] = budget
         try:
-            yield budget
+            with budget:
+                yield budget
         finally:
             with self._lock:
                 del self._running[id(budget)]

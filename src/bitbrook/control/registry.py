@@ -1,12 +1,15 @@
 """Deployments, tables and sources in memory, and every change of them in the catalogue first.
 
-One process owns the catalogue, so what is in memory is what is true and looking something up asks
-no database. Whose a thing is is decided here and nowhere else: what belongs to another organisation
-is not found. Knows nothing of rights, engines or how things come and go.
+What is in memory is what is true, as long as one server has the catalogue (where several have, see
+`control.sharing`), and looking something up asks no database. Whose a thing is is decided here and
+nowhere else: what belongs to another organisation is not found. Knows nothing of rights, engines or
+how things come and go.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +25,7 @@ from bitbrook.stores.catalogue_rows import (
     FieldRow,
     SourceRow,
     SourceTrafficRow,
+    SourceWebhookRow,
     TableRow,
     ViewRow,
 )
@@ -43,31 +47,54 @@ class SourceEntry(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """What exists. `lock`: held by whoever looks and then changes."""
+    """What exists. `lock`: held by whoever looks and then changes.
+
+    `look`: reads again if another server changed something, and tells whether it was so.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self.lock = threading.RLock()
+        self.lock: AbstractContextManager[Any] = threading.RLock()
+        self.look: Callable[[], bool] = lambda: False
         self._catalogue = catalogue
         self._deployments: dict[str, DeploymentRow] = {}
         self._tables: dict[str, TableEntry] = {}
         self._table_ids: dict[tuple[str, str], str] = {}
         self._sources: dict[str, SourceEntry] = {}
         self._views: dict[str, dict[str, str]] = {}
-        with catalogue.reading() as rows:
+        self._webhooks: dict[str, bytes] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Read everything of the catalogue, in place of what is in memory."""
+        with self._catalogue.reading() as rows:
             fields: dict[str, list[FieldRow]] = {}
             for field in rows.all(FieldRow):
                 fields.setdefault(field.table_id, []).append(field)
-            for deployment in rows.all(DeploymentRow):
-                self._deployments[deployment.id] = deployment
-            for table in rows.all(TableRow):
-                schemas = tuple(_field_schema(field) for field in fields.get(table.id, []))
-                self._note_table(TableEntry(table, _table_schema(table, schemas)))
+            tables = {
+                table.id: TableEntry(
+                    table,
+                    _table_schema(table, tuple(map(_field_schema, fields.get(table.id, [])))),
+                )
+                for table in rows.all(TableRow)
+            }
+            deployments = {row.id: row for row in rows.all(DeploymentRow)}
+            views: dict[str, dict[str, str]] = {}
             for view in rows.all(ViewRow):
-                self._views.setdefault(view.deployment_id, {})[view.name] = view.statement
-            for source in rows.all(SourceRow):
-                schema = msgspec.json.decode(source.definition, type=SourceSchema)
-                name = self._tables[source.table_id].row.name
-                self._sources[source.id] = SourceEntry(source, schema, name)
+                views.setdefault(view.deployment_id, {})[view.name] = view.statement
+            sources = {
+                row.id: SourceEntry(
+                    row,
+                    msgspec.json.decode(row.definition, type=SourceSchema),
+                    tables[row.table_id].row.name,
+                )
+                for row in rows.all(SourceRow)
+            }
+            webhooks = {row.source_id: row.body for row in rows.all(SourceWebhookRow)}
+        self._deployments, self._tables, self._sources = deployments, tables, sources
+        self._table_ids = {
+            (entry.row.deployment_id, entry.row.name): entry.row.id for entry in tables.values()
+        }
+        self._views, self._webhooks = views, webhooks
 
     def deployments(self, organisation_id: str | None = None) -> list[DeploymentRow]:
         """Return an organisation's deployments (or all), oldest first."""
@@ -85,6 +112,8 @@ class Registry:
             NotFound: it has none of that id.
         """
         row = self._deployments.get(deployment_id)
+        if row is None and self.look():
+            row = self._deployments.get(deployment_id)
         if row is None or row.organisation_id != caller.organisation_id:
             raise NotFound(f"there is no deployment {deployment_id!r}")
         return row
@@ -116,6 +145,8 @@ class Registry:
         """
         deployment = self.deployment(caller, deployment_id)
         entry = self.find_table(deployment_id, name)
+        if entry is None and self.look():
+            entry = self.find_table(deployment_id, name)
         if entry is None:
             raise TableNotFound(f"there is no table {name!r} in deployment {deployment.name!r}")
         return entry
@@ -143,6 +174,8 @@ class Registry:
             NotFound: it has none of that id.
         """
         entry = self._sources.get(source_id)
+        if entry is None and self.look():
+            entry = self._sources.get(source_id)
         if entry is None or entry.row.organisation_id != caller.organisation_id:
             raise NotFound(f"there is no source {source_id!r}")
         return entry
@@ -158,14 +191,21 @@ class Registry:
         self._deployments[row.id] = row
 
     def change_deployment(
-        self, deployment_id: str, status: Status, failure_reason: str | None = None
+        self,
+        deployment_id: str,
+        status: Status,
+        failure_reason: str | None = None,
+        *,
+        shape: str | None = None,
     ) -> DeploymentRow:
-        """Return the deployment in its new state."""
+        """Return the deployment in its new state, and in a new shape if one is given."""
         with self.lock:
+            before = self._deployments[deployment_id]
             row = replace(
-                self._deployments[deployment_id],
+                before,
                 status=status.value,
                 failure_reason=failure_reason,
+                shape=shape or before.shape,
             )
             with self._catalogue.changing() as rows:
                 rows.update(row)
@@ -269,6 +309,27 @@ class Registry:
                 rows.delete(SourceTrafficRow, source_id=source_id)
                 rows.insert(SourceTrafficRow(source_id=source_id, body=bodies[source_id]))
 
+    def webhook(self, source_id: str) -> bytes | None:
+        """Return how a source's webhooks are signed, None if it takes none."""
+        return self._webhooks.get(source_id)
+
+    def put_webhook(self, source_id: str, body: bytes) -> None:
+        """Have a source take webhooks, in place of those that it took."""
+        row = SourceWebhookRow(source_id=source_id, body=body)
+        with self.lock:
+            with self._catalogue.changing() as rows:
+                if not rows.update(row):
+                    rows.insert(row)
+            self._webhooks[source_id] = body
+
+    def remove_webhook(self, source_id: str) -> bool:
+        """Have a source take no webhooks; return whether it took any."""
+        with self.lock:
+            with self._catalogue.changing() as rows:
+                is_gone = bool(rows.delete(SourceWebhookRow, source_id=source_id))
+            self._webhooks.pop(source_id, None)
+        return is_gone
+
     def views(self, deployment_id: str) -> dict[str, str]:
         """Return the statements of a deployment's views, by name."""
         return dict(self._views.get(deployment_id, {}))
@@ -293,8 +354,10 @@ class Registry:
         with self.lock:
             with self._catalogue.changing() as rows:
                 rows.delete(SourceTrafficRow, source_id=source_id)
+                rows.delete(SourceWebhookRow, source_id=source_id)
                 rows.delete(SourceRow, id=source_id)
             self._sources.pop(source_id, None)
+            self._webhooks.pop(source_id, None)
 
     def _note_table(self, entry: TableEntry) -> None:
         self._tables[entry.row.id] = entry

@@ -5,6 +5,7 @@ back down; a step that fails closes those before it. Within one `Service` a data
 consistent: nothing else writes to it.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
 
@@ -12,39 +13,44 @@ from bitbrook.auth.oidc_provider import Provider
 from bitbrook.auth.oidc_tokens import ExternalTokens
 from bitbrook.auth.passwords import make_password
 from bitbrook.clock import SYSTEM_CLOCK, Clock
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
+from bitbrook.compute.open_compute import open_compute
 from bitbrook.control.api_keys import ApiKeys
 from bitbrook.control.audit import Audit
 from bitbrook.control.browser_login import BrowserLogin
 from bitbrook.control.deployments import Deployments
 from bitbrook.control.directory_lock import DirectoryLock
+from bitbrook.control.endpoint_calls import EndpointCalls
+from bitbrook.control.endpoints import Endpoints
 from bitbrook.control.external_bearers import ExternalBearers
 from bitbrook.control.external_users import ExternalUsers
+from bitbrook.control.fences import Fences
 from bitbrook.control.figures import ServiceFigures
 from bitbrook.control.identity import Identity
 from bitbrook.control.lifecycle import Lifecycle
 from bitbrook.control.live import Live
 from bitbrook.control.members import Members
 from bitbrook.control.password_resets import PasswordResets
+from bitbrook.control.quarantine import Quarantine
 from bitbrook.control.queries import Queries
 from bitbrook.control.registry import Registry
 from bitbrook.control.saved_queries import SavedQueries
+from bitbrook.control.service_tables import ServiceTables
 from bitbrook.control.signing_keys import SigningKeys
 from bitbrook.control.sources import Sources
 from bitbrook.control.tables import Tables
 from bitbrook.control.user_rates import UserRates
 from bitbrook.control.users import Users
-from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.settings import Settings
 from bitbrook.stores.catalogue import Catalogue
+from bitbrook.stores.lineage import Lineage, lineages_of
 from bitbrook.stores.log import Log
-from bitbrook.stores.snapshots import LocalSnapshots
+from bitbrook.stores.open_snapshots import open_snapshots
+from bitbrook.stores.rejected import RejectedStore
 from bitbrook.stores.sql import open_engine
 from bitbrook.telemetry.logs import get_logger
 
 LOGGER = get_logger(__name__)
-
-SNAPSHOTS = "snapshots"
 
 
 class Service:
@@ -58,15 +64,18 @@ class Service:
         self,
         settings: Settings,
         catalogue: Catalogue,
-        compute: LocalCompute,
+        compute: Compute,
         lifecycle: Lifecycle,
+        quarantine: Quarantine,
         *,
+        lineages: Sequence[Lineage],
         clock: Clock,
     ) -> None:
         members = Members(catalogue, token_ttl_s=settings.token_ttl_s, clock=clock)
         registry = Registry(catalogue)
         self.signing_keys = SigningKeys(catalogue, settings, clock=clock)
         self.settings = settings
+        self.registry = registry
         self.first_password: str | None = None
         self.lifecycle = lifecycle
         self.identity = Identity(members, self.signing_keys, settings, clock=clock)
@@ -78,10 +87,32 @@ class Service:
             self._trust_provider(members, clock)
         self.user_rates = UserRates(settings, clock=clock)
         self.audit = Audit(catalogue, members, settings, clock=clock)
-        self.deployments = Deployments(registry, lifecycle, settings, clock=clock)
+        self.deployments = Deployments(registry, lifecycle, compute, settings, clock=clock)
         self.tables = Tables(registry, lifecycle, compute, settings, clock=clock)
-        self.sources = Sources(registry, lifecycle, self.tables, compute, settings, clock=clock)
-        self.queries = Queries(registry, self.tables, compute, settings, clock=clock)
+        self.fences = Fences(lineages, registry, compute)
+        self.sources = Sources(
+            registry,
+            lifecycle,
+            self.tables,
+            compute,
+            settings,
+            fences=self.fences,
+            quarantine=quarantine,
+            clock=clock,
+        )
+        self.service_tables = ServiceTables(registry, self.sources, settings, clock=clock)
+        self.queries = Queries(
+            registry,
+            self.tables,
+            compute,
+            settings,
+            service_tables=self.service_tables,
+            clock=clock,
+        )
+        self.endpoints = Endpoints(catalogue, registry, self.queries, settings, clock=clock)
+        self.endpoint_calls = EndpointCalls(
+            self.endpoints, self.queries, registry, compute, settings, clock=clock
+        )
         self.saved_queries = SavedQueries(catalogue, members, clock=clock)
         self.live = Live(self.deployments, self.tables, self.sources, clock=clock)
         self.figures = ServiceFigures(registry, compute, self.sources, self.queries.statements)
@@ -105,18 +136,29 @@ class Service:
             closing.callback(catalogue.close)
             log_database = open_engine(settings.log_database)
             closing.callback(log_database.dispose)
-            policy = UpkeepPolicy(
-                log_bytes=settings.checkpoint_log_bytes, checkpoint_age_s=settings.checkpoint_age_s
+            log = Log(log_database)
+            rejected = open_engine(settings.quarantine_database)
+            closing.callback(rejected.dispose)
+            quarantine = Quarantine(RejectedStore(rejected), settings, clock=clock)
+            closing.callback(quarantine.close)
+            snapshots = open_snapshots(
+                settings.storage_place,
+                settings.cache_directory,
+                cache_bytes=settings.storage_cache_bytes,
             )
-            compute = LocalCompute(
-                Log(log_database),
-                LocalSnapshots(settings.data / SNAPSHOTS),
-                upkeep_policy=policy,
-            )
+            compute = open_compute(settings, log, snapshots, log_database)
             closing.callback(compute.close)
             lifecycle = Lifecycle()
             closing.callback(lifecycle.close)
-            service = cls(settings, catalogue, compute, lifecycle, clock=clock)
+            service = cls(
+                settings,
+                catalogue,
+                compute,
+                lifecycle,
+                quarantine,
+                lineages=lineages_of(log),
+                clock=clock,
+            )
             closing.callback(service.audit.close)
             closing.callback(service.figures.close)
             service.resume()
@@ -137,6 +179,7 @@ class Service:
     def resume(self) -> None:
         """Open every table and go on with what the last process left half done, in order."""
         # A source goes before its table and a table before its deployment, whichever was begun.
+        self.deployments.reserve_all()
         self.tables.open_all()
         self.sources.resume_all()
         self.tables.resume_all()

@@ -9,7 +9,7 @@ import threading
 from typing import NamedTuple
 
 from bitbrook.clock import Clock
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
 from bitbrook.control.deployments import find_shape
 from bitbrook.control.registry import Registry
 from bitbrook.errors import BitbrookError, RowsExceeded, ShapeExceeded
@@ -31,7 +31,7 @@ class ShapeMemory:
     """The memory of every deployment's tables, beside that of its shape."""
 
     def __init__(
-        self, registry: Registry, compute: LocalCompute, settings: Settings, *, clock: Clock
+        self, registry: Registry, compute: Compute, settings: Settings, *, clock: Clock
     ) -> None:
         self._registry = registry
         self._compute = compute

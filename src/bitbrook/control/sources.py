@@ -5,38 +5,47 @@ RUNNING, and none while it is PAUSED. Both are held in memory, so a request of r
 look-up. A change is in the catalogue, with the fields that it adds, before anything sees it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.auth.random_texts import make_id
 from bitbrook.clock import Clock
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
 from bitbrook.control.batch_memory import BatchMemory
 from bitbrook.control.deployments import check_running
+from bitbrook.control.fences import Fences
 from bitbrook.control.lifecycle import Lifecycle, Status
-from bitbrook.control.live_source import ArrivingIngest, Ingest, LiveSource, limits_of
-from bitbrook.control.rates import RateLimits, RateLimitsChange
-from bitbrook.control.registry import Registry, SourceEntry, TableEntry
+from bitbrook.control.live_source import (
+    PLAIN,
+    ArrivingIngest,
+    Ingest,
+    LiveSource,
+    Terms,
+    limits_of,
+)
+from bitbrook.control.quarantine import Quarantine, RejectedRecord
+from bitbrook.control.rates import Allowance, RateLimits, RateLimitsChange
+from bitbrook.control.registry import Registry, SourceEntry
+from bitbrook.control.retries import Retried, Retries
+from bitbrook.control.source_fit import fitted
 from bitbrook.control.tables import Tables, check_table_running
-from bitbrook.control.traffic import Minute, SourceError, Totals
+from bitbrook.control.traffic import Minute, Totals
+from bitbrook.control.webhooks import Webhooks
 from bitbrook.errors import Conflict, NotFound
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.settings import Settings
-from bitbrook.sources.schema import (
-    SourceSchema,
-    check_schema,
-    fields_of,
-    foreign_tables,
-    keys_records,
-)
+from bitbrook.sources.schema import SourceSchema, check_schema, fields_of, keys_records
 from bitbrook.sources.schema_change import SchemaChange, changed_schema
-from bitbrook.sources.table_match import added_fields, conflicts_with, settled_references
 from bitbrook.stores.catalogue_rows import SourceRow
 from bitbrook.telemetry.metrics import show_open
+
+ERRORS_MAX = 1_000
+"""Refused records that are shown if it is not said how many."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -73,9 +82,11 @@ class Sources:
         registry: Registry,
         lifecycle: Lifecycle,
         tables: Tables,
-        compute: LocalCompute,
+        compute: Compute,
         settings: Settings,
         *,
+        fences: Fences,
+        quarantine: Quarantine,
         clock: Clock,
     ) -> None:
         self._registry = registry
@@ -84,9 +95,13 @@ class Sources:
         self._compute = compute
         self._settings = settings
         self._clock = clock
+        self._fences = fences
+        self._quarantine = quarantine
+        self._retries = Retries(compute, quarantine, fences, clock=clock)
         self._memory = BatchMemory()
         self._live: dict[str, LiveSource] = {}
         self._packed_traffic: dict[str, bytes] = {}
+        self.webhooks = Webhooks(registry, self.taking, clock=clock)
 
     def create(
         self,
@@ -137,7 +152,7 @@ class Sources:
                 schema,
                 entry.row.name,
             )
-            self._tables.take_over(self._fitted(entry, schema), source=source)
+            self._tables.take_over(fitted(self._registry, entry, schema), source=source)
             self.resume(source)
         return self._source(source)
 
@@ -197,7 +212,7 @@ class Sources:
             if schema == entry.schema:
                 self._registry.put_source(changed)
             else:
-                table = self._fitted(table, schema)
+                table = fitted(self._registry, table, schema)
                 self._tables.take_over(table, source=changed)
             live = self._live[source_id]
             live.change(changed, table.schema, is_paused=status is Status.PAUSED)
@@ -218,11 +233,39 @@ class Sources:
                 self.resume(entry)
         return self._source(entry)
 
-    def errors(self, caller: Caller, source_id: str) -> Sequence[SourceError]:
-        """Return the last errors, newest first. Needs VIEW."""
+    def errors(
+        self, caller: Caller, source_id: str, *, before: str | None = None, limit: int = ERRORS_MAX
+    ) -> Sequence[RejectedRecord]:
+        """Return the last records that were refused, newest first. Needs VIEW.
+
+        `before`: the id of one; those that come after it in this order.
+        """
+        return list(islice(self.rejected(caller, source_id, before=before), limit))
+
+    def rejected(
+        self, caller: Caller, source_id: str, *, before: str | None = None
+    ) -> Iterator[RejectedRecord]:
+        """Give all records of the quarantine, as `errors` does. Needs VIEW."""
         self._allowed(caller, source_id, Right.VIEW)
+        return self._quarantine.records(source_id, before=before)
+
+    def retry(self, caller: Caller, source_id: str, ids: Sequence[str] | None = None) -> Retried:
+        """Take refused records again, those of these ids or all; each is stored once. Needs INGEST.
+
+        Raises:
+            NotFound: the organisation has no such source.
+            Conflict: the source is not RUNNING, or another retry of it runs.
+            InvalidValue: a text is no id.
+            Overloaded: too much waits to be logged; the rest stays as it is.
+        """
+        return self._retries.run(source_id, self._taking(caller, source_id), ids)
+
+    def allowance(self, caller: Caller, source_id: str) -> Allowance | None:
+        """Return what a source of the caller's may send, None if that is not limited."""
         live = self._live.get(source_id)
-        return [] if live is None else live.traffic.errors()
+        if live is None or live.organisation_id != caller.organisation_id:
+            return None
+        return live.allowance
 
     def metrics(self, caller: Caller, source_id: str) -> Sequence[Minute]:
         """Return the minutes with traffic of the last day, oldest first. Needs VIEW."""
@@ -254,16 +297,14 @@ class Sources:
         entry = self._registry.table(caller, deployment_id, table)
         check_schema(schema)
         with self._registry.lock:
-            return self._fitted(entry, schema).schema
+            return fitted(self._registry, entry, schema).schema
 
     def begin_ingest(
         self,
         caller: Caller,
         source_id: str,
         body: bytes,
-        *,
-        is_lines: bool = False,
-        idempotency_key: str | None = None,
+        terms: Terms = PLAIN,
     ) -> Ingest:
         """Return the outcomes of a body's records, and a future of their being stored.
 
@@ -279,33 +320,44 @@ class Sources:
             ShapeExceeded: the deployment's tables fill the memory of its shape.
             Overloaded: too much waits to be logged; nothing was applied.
         """
-        live = self._taking(caller, source_id)
-        return live.ingest(body, is_lines=is_lines, idempotency_key=idempotency_key)
+        return self._taking(caller, source_id).ingest(body, terms)
 
     def begin_arriving(
-        self,
-        caller: Caller,
-        source_id: str,
-        *,
-        is_lines: bool = False,
-        idempotency_key: str | None = None,
+        self, caller: Caller, source_id: str, terms: Terms = PLAIN
     ) -> ArrivingIngest:
         """Return what decodes a body while it arrives, and stores its records at its end.
 
         Needs INGEST. It raises as `begin_ingest` does, now or at the end.
         """
-        live = self._taking(caller, source_id)
-        return live.begin(is_lines=is_lines, idempotency_key=idempotency_key)
+        return self._taking(caller, source_id).begin(terms)
 
     def resume_all(self) -> None:
         """Let every source of the catalogue run, and go on with creations and deletions."""
         self._compute.forget_notes(expired_s=self._clock.now_s())
         self._packed_traffic = self._registry.source_traffic()
+        self._quarantine.forget_others([entry.row.id for entry in self._registry.sources()])
         for entry in self._registry.sources():
             if entry.row.status in {Status.RUNNING, Status.PAUSED}:
                 self._go_live(entry)
             else:
                 self.resume(entry)
+
+    def follow(self) -> None:
+        """Take records as other servers created, changed or deleted sources."""
+        running = {
+            entry.row.id: entry
+            for entry in self._registry.sources()
+            if entry.row.status in {Status.RUNNING, Status.PAUSED}
+        }
+        for source_id in self._live.keys() - running.keys():
+            self._live.pop(source_id, None)
+        for source_id, entry in running.items():
+            live = self._live.get(source_id)
+            if live is None:
+                self._go_live(entry)
+            else:
+                table = self._registry.table_of_id(entry.row.table_id).schema
+                live.follow(entry, table, is_paused=entry.row.status == Status.PAUSED)
 
     def keep_traffic(self) -> None:
         """Keep what `errors` and `metrics` tell for the next start."""
@@ -326,6 +378,8 @@ class Sources:
 
         def remove() -> None:
             self._compute.forget_notes(scope=source_id)
+            self._retries.forget(source_id)
+            self._quarantine.drop(source_id)
             self._registry.remove_source(source_id)
             self._show_open()
 
@@ -343,63 +397,20 @@ class Sources:
 
     def _go_live(self, entry: SourceEntry) -> None:
         table = self._registry.table_of_id(entry.row.table_id).schema
+        self._retries.settle(entry.row.id)
         self._live[entry.row.id] = LiveSource(
             entry,
             table,
             self._compute,
             self._settings,
             memory=self._memory,
+            fences=self._fences,
+            quarantine=self._quarantine,
             is_paused=entry.row.status == Status.PAUSED,
             packed_traffic=self._packed_traffic.pop(entry.row.id, None),
             clock=self._clock,
         )
         self._show_open()
-
-    def _fitted(self, entry: TableEntry, schema: SourceSchema) -> TableEntry:
-        """Return what a table becomes by a source: its kind of ids decided, its fields added."""
-        is_keyed = entry.row.is_keyed
-        table = entry.schema
-        if is_keyed is None:
-            is_keyed = keys_records(schema)
-            table = msgspec.structs.replace(table, is_keyed=is_keyed)
-        keyed_tables = self._keyed_tables(entry.row.deployment_id, table, schema)
-        faults = conflicts_with(schema, table, keyed_tables)
-        if faults:
-            raise Conflict(
-                f"the source contradicts table {table.name!r}: {'; '.join(faults[:3])}"
-                f"{'; ...' if faults[3:] else ''}; change the definition or use another table",
-                details=faults,
-            )
-        added = added_fields(schema, table, keyed_tables)
-        return self._registry.prepare_fields(entry, added, is_keyed=is_keyed)
-
-    def _keyed_tables(
-        self, deployment_id: str, table: TableSchema, schema: SourceSchema
-    ) -> Sequence[str]:
-        """Return the tables of string keys among those that ForeignIndexes of a schema name.
-
-        Raises:
-            Conflict: there is none of that name, or its kind of ids is not decided; lists all.
-        """
-        is_keyed: dict[str, bool | None] = {table.name: table.is_keyed}
-        is_keyed |= settled_references(schema, table)
-        faults = []
-        for name in foreign_tables(schema):
-            if name in is_keyed:
-                continue
-            found = self._registry.find_table(deployment_id, name)
-            is_keyed[name] = None if found is None else found.row.is_keyed
-            if found is None:
-                faults.append(f"ForeignIndex {name!r}: the deployment has no such table")
-            elif found.row.is_keyed is None:
-                faults.append(f"ForeignIndex {name!r}: the table may yet get ids or string keys")
-        if faults:
-            raise Conflict(
-                f"{'; '.join(faults)}; create what is referred to first, with options.keys",
-                field="schema",
-                details=faults,
-            )
-        return [name for name, keyed in is_keyed.items() if keyed]
 
     def _allowed(self, caller: Caller, source_id: str, right: Right) -> SourceEntry:
         """Return a source if the caller has this right to it."""
@@ -410,9 +421,19 @@ class Sources:
     def _taking(self, caller: Caller, source_id: str) -> LiveSource:
         """Return a source that takes records from this caller, into a deployment with room."""
         live = self._live.get(source_id)
+        if live is None and self._registry.look():
+            live = self._live.get(source_id)
         if live is None or live.is_paused or live.organisation_id != caller.organisation_id:
             raise self._refusal(caller, source_id)
         caller.require(Right.INGEST, deployment_id=live.deployment_id, source_id=source_id)
+        self._tables.check_room(live.deployment_id, live.table_id)
+        return live
+
+    def taking(self, source_id: str) -> LiveSource | None:
+        """Return a source that takes records at present, whoever sends them; None if it is not."""
+        live = self._live.get(source_id)
+        if live is None or live.is_paused:
+            return None
         self._tables.check_room(live.deployment_id, live.table_id)
         return live
 

@@ -80,11 +80,18 @@ class Statements:
     """The statements of all deployments. `exists` tells whether there is a deployment of an id.
 
     Those that take longer than `slow_s` are logged, without their text, which may hold data.
+    `when_ended` is told each one that has ended.
     """
 
     def __init__(
-        self, exists: Callable[[str], bool], *, slow_s: float = float("inf"), clock: Clock
+        self,
+        exists: Callable[[str], bool],
+        *,
+        slow_s: float = float("inf"),
+        when_ended: Callable[[StatementEntry], object] | None = None,
+        clock: Clock,
     ) -> None:
+        self._when_ended = when_ended
         self._slow_s = slow_s
         self._exists = exists
         self._clock = clock
@@ -192,6 +199,8 @@ class Statements:
                 self._past = {id_: kept for id_, kept in self._past.items() if self._exists(id_)}
                 past = self._past[entry.deployment_id] = deque(maxlen=HISTORY_MAX)
             past.append(entry)
+        if self._when_ended is not None:
+            self._when_ended(entry)
 
 
 def _sees(caller: Caller, entry: StatementEntry) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from bitbrook.auth.policy import Caller, Right
 from bitbrook.auth.random_texts import make_id
 from bitbrook.clock import Clock
-from bitbrook.compute.local import LocalCompute
+from bitbrook.compute.compute import Compute
 from bitbrook.control.deployments import check_running
 from bitbrook.control.lifecycle import Lifecycle, Status
 from bitbrook.control.registry import Registry, SourceEntry, TableEntry
@@ -53,7 +53,7 @@ class Tables:
         self,
         registry: Registry,
         lifecycle: Lifecycle,
-        compute: LocalCompute,
+        compute: Compute,
         settings: Settings,
         *,
         clock: Clock,
@@ -108,13 +108,13 @@ class Tables:
                 name=name,
                 description=description,
                 is_keyed=is_keyed,
-                partition_count=1,
+                partition_count=self._compute.partition_count,
                 next_field_id=1,
                 status=Status.RUNNING.value,
                 created_s=self._clock.now_s(),
             )
             entry = self._registry.store_new_table(row, fields)
-            self._compute.open_table(entry.schema)
+            self._compute.open_table(entry.schema, deployment_id=deployment_id)
             self._registry.note_table(entry)
         return self._table(entry)
 
@@ -207,7 +207,16 @@ class Tables:
         """Open every table of the catalogue that is not being deleted; damaged ones refuse."""
         for entry in self._registry.tables():
             if entry.row.status == Status.RUNNING:
-                self._compute.open_stored_table(entry.schema)
+                self._compute.open_stored_table(
+                    entry.schema, deployment_id=entry.row.deployment_id
+                )
+
+    def follow(self) -> None:
+        """Use tables as other servers made, altered or dropped them."""
+        entries = self._registry.tables()
+        for entry in entries:
+            self._compute.note_table(entry.schema)
+        self._compute.forget_tables_but([entry.row.id for entry in entries])
 
     def resume_all(self) -> None:
         """Go on with the deletions that the catalogue says were begun."""
@@ -254,7 +263,7 @@ class Tables:
         if entry.schema.is_keyed != before.schema.is_keyed:
             # Undecided until now, so nothing was ever written to it.
             self._compute.drop_table(entry.row.id)
-            self._compute.open_table(entry.schema)
+            self._compute.open_table(entry.schema, deployment_id=entry.row.deployment_id)
         elif entry.schema != before.schema:
             self._compute.alter_table(entry.schema)
         self._registry.note_table(entry, source=source)

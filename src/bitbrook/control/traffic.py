@@ -1,30 +1,20 @@
-"""What a source took lately: numbers by minute, and the last records it had to refuse.
+"""What a source took lately, in numbers by minute.
 
-In memory and bounded: a day of minutes, a thousand errors. An orderly stop keeps it (`packed`); a
-server that is killed loses what came since its start.
+In memory and bounded: a day of minutes. An orderly stop keeps it (`packed`); a server that is
+killed loses what came since its start. The refused records themselves are in the quarantine.
 """
 
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from bitbrook.clock import Clock
-from bitbrook.sources.outcomes import EXCERPTS_MAX, RecordError
+from bitbrook.sources.outcomes import RecordError
 
-ERRORS_MAX = EXCERPTS_MAX
 MINUTES_MAX = 1_440
-
-
-class SourceError(msgspec.Struct, frozen=True):
-    """A record that a source could not take. `excerpt`: its value as JSON, cut to 1 KB."""
-
-    at: datetime
-    code: str
-    message: str
-    excerpt: str
 
 
 class Minute(msgspec.Struct, frozen=True):
@@ -62,7 +52,6 @@ class _Packed(msgspec.Struct):
     """Traffic as it is kept over a stop; minutes by their number since the Unix epoch."""
 
     minutes: dict[int, _Counts]
-    errors: list[tuple[float, RecordError]]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,11 +63,10 @@ class Traffic:
 
     def __init__(self, clock: Clock, packed: bytes | None = None) -> None:
         """Begin with what an earlier server kept, if it did."""
-        before = _Packed({}, []) if packed is None else _decode(packed)
+        before = _Packed({}) if packed is None else _decode(packed)
         self._clock = clock
         self._lock = threading.Lock()
         self._minutes = OrderedDict(sorted(before.minutes.items()))
-        self._errors = deque(before.errors, maxlen=ERRORS_MAX)
         self._totals = Totals()
 
     def count(self, stored: int, errors: Sequence[RecordError]) -> Mapping[str, int]:
@@ -104,7 +92,6 @@ class Traffic:
                 counts.codes[code] = counts.codes.get(code, 0) + count
             while len(self._minutes) > MINUTES_MAX:
                 self._minutes.popitem(last=False)
-            self._errors.extend((now_s, error) for error in errors[-ERRORS_MAX:])
         return codes
 
     def count_bytes(self, size_bytes: int) -> None:
@@ -135,16 +122,7 @@ class Traffic:
         """Return the numbers since the server started."""
         return self._totals
 
-    def errors(self) -> list[SourceError]:
-        """Return the last errors, newest first."""
-        with self._lock:
-            errors = list(self._errors)
-        return [
-            SourceError(datetime.fromtimestamp(at_s, UTC), each.code, each.message, each.excerpt)
-            for at_s, each in reversed(errors)
-        ]
-
     def packed(self) -> bytes:
         """Return everything as bytes for a later start."""
         with self._lock:
-            return _encode(_Packed(dict(self._minutes), list(self._errors)))
+            return _encode(_Packed(dict(self._minutes)))

@@ -117,6 +117,12 @@ def encode_batch(batch: Batch, schema: TableSchema) -> bytes:
     return zlib.crc32(body).to_bytes(4, "little") + body
 
 
+def field_ids_of(encoded: bytes) -> set[int]:
+    """Return the fields for which `encode_batch` wrote columns."""
+    envelope = _DECODER.decode(memoryview(encoded)[4:])
+    return {each for _, field_ids, _ in envelope.operations for each in field_ids.values()}
+
+
 def decode_batch(encoded: bytes, schema: TableSchema, *, where: str) -> Batch:
     """Return the batch that `encode_batch` wrote, without the columns of fields dropped since.
 

@@ -84,6 +84,13 @@ def delete_unnamed(manifest: Manifest, snapshots: SnapshotStore) -> None:
     snapshots.delete(manifest.partition, snapshots.names(manifest.partition) - named)
 
 
+def delete_former(before: Manifest, now: Manifest, snapshots: SnapshotStore) -> None:
+    """Remove the blocks of a partition that its manifest named before and names no more."""
+    named = {block.name for block in now.blocks}
+    gone = [block.name for block in before.blocks if block.name not in named]
+    snapshots.delete(now.partition, gone)
+
+
 class _BlockWriter:
     """Writes blocks under names that were never used before."""
 

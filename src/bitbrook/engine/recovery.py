@@ -9,6 +9,7 @@ shard contains a batch that the log has lost. Where it does not fit nothing is g
 names the place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -40,13 +41,23 @@ class Recovered:
     log_bytes: int
 
 
-def recover_table(schema: TableSchema, *, log: Log, snapshots: SnapshotStore) -> list[Recovered]:
+def recover_table(
+    schema: TableSchema,
+    *,
+    log: Log,
+    snapshots: SnapshotStore,
+    numbers: Sequence[int] | None = None,
+) -> list[Recovered]:
     """Return every partition of a table, by number; new and empty where nothing is stored.
+
+    `numbers`: which partitions, ascending; by default all.
 
     Raises:
         Damaged: what is stored is not what was written; the message names the place.
     """
-    names = [partition_name(schema.id, number) for number in range(schema.partition_count)]
+    if numbers is None:
+        numbers = range(schema.partition_count)
+    names = [partition_name(schema.id, number) for number in numbers]
     manifests = log.manifests(names)
     extents = log.extents(names)
     return [
@@ -58,7 +69,7 @@ def recover_table(schema: TableSchema, *, log: Log, snapshots: SnapshotStore) ->
             log=log,
             snapshots=snapshots,
         )
-        for number, name in enumerate(names)
+        for number, name in zip(numbers, names, strict=True)
     ]
 
 

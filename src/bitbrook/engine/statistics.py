@@ -87,3 +87,21 @@ def _bool_rows(field_shards: Sequence[FieldShard]) -> int:
         if len(found) == BOOL_ROWS:
             break
     return len(found)
+
+
+def few_rows(
+    schema: TableSchema, partitions: Sequence[Partition], rows_max: int
+) -> dict[str, tuple[int | str, ...]]:
+    """Return the rows that fields have met, of those with at most `rows_max` in each partition."""
+    found: dict[str, set[int | str]] = {}
+    for field in schema.fields:
+        dictionaries = [
+            partition.dictionaries[field.id]
+            for partition in partitions
+            if field.id in partition.dictionaries
+        ]
+        if dictionaries and all(len(each) <= rows_max for each in dictionaries):
+            found[field.name] = set()
+            for each in dictionaries:
+                found[field.name].update(each.rows_at(np.arange(len(each))).tolist())
+    return {name: tuple(rows) for name, rows in found.items()}

@@ -6,8 +6,9 @@ batch could not be applied, or whose log was taken over, refuses everything unti
 from what is stored: a torn batch is never shown and never checkpointed.
 """
 
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Self
@@ -18,7 +19,7 @@ from bitbrook.algebra.questions import Question
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.engine.allocator import give_back
 from bitbrook.engine.batch import Batch, decode_batch, encode_batch
-from bitbrook.engine.checkpoint import checkpoint_partition, delete_unnamed
+from bitbrook.engine.checkpoint import checkpoint_partition, delete_former, delete_unnamed
 from bitbrook.engine.columns import check_columns
 from bitbrook.engine.evaluate import evaluate
 from bitbrook.engine.locks import ReadWriteLock
@@ -26,14 +27,17 @@ from bitbrook.engine.manifest import Manifest
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.recovery import Recovered, partition_name, recover_table
 from bitbrook.engine.resting import idle_shards, rest
-from bitbrook.engine.statistics import TableStatistics, statistics_of
+from bitbrook.engine.statistics import TableStatistics, few_rows, statistics_of
 from bitbrook.engine.upkeep import UpkeepPolicy
-from bitbrook.engine.writer import Part, Write, Writer
+from bitbrook.engine.writer import Part, Write, Writer, Written
 from bitbrook.errors import BitbrookError, Damaged, Stopping, TableNotFound
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, Note
 from bitbrook.stores.snapshots import SnapshotStore
 from bitbrook.telemetry.stages import count_apply, count_checkpoint
+
+_OPENINGS = itertools.count(1)
+"""Tells one opening of a table from the next, which may have begun from other files."""
 
 
 class Table:
@@ -51,6 +55,7 @@ class Table:
         self.schema = schema
         self._partitions = [each.partition for each in recovered]
         self._manifests = [each.manifest for each in recovered]
+        self._by_number = {partition.number: partition for partition in self._partitions}
         self._log = log
         self._snapshots = snapshots
         self._writer = writer
@@ -59,25 +64,40 @@ class Table:
         self._failure: BitbrookError | None = None
         self._is_torn = False
         self._is_closing = False
+        self._opening = next(_OPENINGS)
+        self._changes = 0
         self._unstored_bytes = sum(each.log_bytes for each in recovered)
         self._unstored_since_s = SYSTEM_CLOCK.monotonic_s()
 
     @classmethod
     def open(
-        cls, schema: TableSchema, *, log: Log, snapshots: SnapshotStore, writer: Writer
+        cls,
+        schema: TableSchema,
+        *,
+        log: Log,
+        snapshots: SnapshotStore,
+        writer: Writer,
+        numbers: Sequence[int] | None = None,
     ) -> Self:
         """Return the table as its snapshots and log left it; empty if it is new.
+
+        `numbers`: the partitions that are here, ascending, if not all of them are.
 
         Raises:
             Damaged: what is stored is not what was written.
         """
-        recovered = recover_table(schema, log=log, snapshots=snapshots)
+        recovered = recover_table(schema, log=log, snapshots=snapshots, numbers=numbers)
         for each in recovered:
             delete_unnamed(each.manifest, snapshots)
             writer.register(each.manifest.partition, each.partition.applied_sequence)
         table = cls(schema, recovered, log=log, snapshots=snapshots, writer=writer)
         writer.upkeep.add(table)
         return table
+
+    @property
+    def numbers(self) -> list[int]:
+        """Which partitions are here, ascending."""
+        return list(self._by_number)
 
     @property
     def failure(self) -> BitbrookError | None:
@@ -92,8 +112,31 @@ class Table:
         """
         return self._is_torn
 
-    def submit(self, parts: dict[int, Batch], note: Note | None = None) -> Future[list[int]]:
-        """Return a future of how many values each operation changed, over all parts.
+    @property
+    def data_version(self) -> tuple[int, ...]:
+        """What changes whenever an answer of the table may: equal ones mean equal answers.
+
+        Asked for before a question, it is never newer than what the question reads. Whatever was
+        acknowledged before it is asked for, it has seen. Of one process alone.
+
+        Raises:
+            Damaged: the table refuses everything.
+        """
+        if self._failure is not None:
+            raise self._failure
+        sequences = [partition.applied_sequence for partition in self._partitions]
+        return (self._opening, self._changes, *sequences)
+
+    @property
+    def sequences(self) -> dict[int, int]:
+        """The last batch that each partition has applied, by its number.
+
+        A question that is asked afterwards sees these and all before them.
+        """
+        return {number: each.applied_sequence for number, each in self._by_number.items()}
+
+    def submit(self, parts: dict[int, Batch], note: Note | None = None) -> Future[Written]:
+        """Return a future of what each operation changed, over all parts, and of their sequences.
 
         `parts`: by partition number; each lists all operations of the batch. The future resolves
         when all parts are durable and visible; all become so together, and with them the note.
@@ -102,10 +145,7 @@ class Table:
             Overloaded: too much waits to be logged; nothing was applied.
             Damaged: the table has failed and waits for a restart.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._is_closing:
-            raise Stopping(f"table {self.schema.name!r} is being closed; nothing was applied")
+        self._check_open()
         schema = self.schema
         for batch in parts.values():
             check_columns(batch, schema)
@@ -113,30 +153,62 @@ class Table:
             Part(partition_name(schema.id, number), number, batch, encode_batch(batch, schema))
             for number, batch in parts.items()
         ]
-        return self._writer.submit(Write(self, schema, encoded, note))
+        return self._writer.submit(Write(self, schema, encoded, () if note is None else (note,)))
 
-    def evaluate(self, question: Question, budget: Budget) -> list[AnyPartial]:
+    def submit_encoded(
+        self, bodies: dict[int, bytes], notes: tuple[Note, ...] = ()
+    ) -> Future[Written]:
+        """Return the future of `submit` for parts that another process wrote by `encode_batch`.
+
+        They were checked there; columns of fields that the table does not have are left out.
+
+        Raises:
+            Overloaded, Damaged: as of `submit`.
+        """
+        self._check_open()
+        schema, parts = self.schema, []
+        for number, body in bodies.items():
+            name = partition_name(schema.id, number)
+            batch = decode_batch(body, schema, where=f"a batch for partition {name}")
+            check_columns(batch, schema)
+            parts.append(Part(name, number, batch, body))
+        return self._writer.submit(Write(self, schema, parts, notes))
+
+    def evaluate(
+        self, question: Question, budget: Budget, numbers: Collection[int] | None = None
+    ) -> list[AnyPartial]:
         """Return each partition's answer, all of one moment.
+
+        `numbers`: the partitions that are asked, of those that are here; by default all.
 
         Raises:
             WouldWait: a batch is being applied and the budget allows no waiting.
         """
         with self._reading(may_wait=budget.may_wait):
-            return [evaluate(partition, question, budget) for partition in self._partitions]
+            chosen = self._partitions
+            if numbers is not None:
+                chosen = [self._by_number[number] for number in numbers]
+            return [evaluate(partition, question, budget) for partition in chosen]
 
     def alter(self, schema: TableSchema) -> None:
         """Take over a new schema: added fields are empty, what dropped fields held is gone."""
         assert schema.id == self.schema.id, "a schema belongs to one table"
-        assert schema.partition_count == len(self._partitions), "partitions are fixed for ever"
+        assert schema.partition_count == self.schema.partition_count, "it is fixed for ever"
         with self._lock.writing():
             self.schema = schema
             for partition in self._partitions:
                 partition.alter(schema)
+            self._changes += 1
 
     def statistics(self) -> TableStatistics:
         """Return how many records and bytes there are, in all and by field."""
         with self._reading():
             return statistics_of(self.schema, self._partitions, self._manifests)
+
+    def few_rows(self, rows_max: int) -> dict[str, tuple[int | str, ...]]:
+        """Return the rows of fields that have at most so many in each partition, by field."""
+        with self._reading():
+            return few_rows(self.schema, self._partitions, rows_max)
 
     def apply(self, write: Write) -> list[int]:
         """Make a durable write visible (the writer's applier calls this)."""
@@ -201,6 +273,7 @@ class Table:
                 for partition in self._partitions:
                     for field_shard, view in partition.expired_views(now_s):
                         del field_shard.views[view]
+                self._changes += 1
 
     def close(self) -> None:
         """Finish what was submitted, checkpoint, and take part in nothing any more."""
@@ -229,6 +302,13 @@ class Table:
             erase_table(self.schema, log=self._log, snapshots=self._snapshots)
         self._leave()
 
+    def _check_open(self) -> None:
+        """Return if batches are taken."""
+        if self._failure is not None:
+            raise self._failure
+        if self._is_closing:
+            raise Stopping(f"table {self.schema.name!r} is being closed; nothing was applied")
+
     def _checkpoint(self) -> None:
         with self._reading():
             covered_bytes, started_s = self._unstored_bytes, SYSTEM_CLOCK.monotonic_s()
@@ -241,7 +321,11 @@ class Table:
                 log=self._log,
                 snapshots=self._snapshots,
             )
-            delete_unnamed(self._manifests[number], self._snapshots)
+            if self._log.is_fenced:
+                # Whoever took the partition over meanwhile has blocks that are not known here.
+                delete_former(before, self._manifests[number], self._snapshots)
+            else:
+                delete_unnamed(self._manifests[number], self._snapshots)
             self._rest(partition, self._manifests[number], since=before.sequence)
         with self._lock.writing():
             self._unstored_bytes -= covered_bytes
@@ -271,7 +355,7 @@ class Table:
         if schema is not self.schema:
             # The fields changed while the batch was on its way: take what recovery would take.
             batch = decode_batch(part.body, self.schema, where=f"a batch for {part.partition}")
-        return self._partitions[part.number].apply(part.sequence, batch)
+        return self._by_number[part.number].apply(part.sequence, batch)
 
     @contextmanager
     def _reading(self, *, may_wait: bool = True) -> Iterator[None]:

@@ -36,6 +36,17 @@ class WriteQueue(NamedTuple):
     bytes_max: int
 
 
+class Written(NamedTuple):
+    """What became of a write that is durable and visible.
+
+    `counts`: how many values each operation changed. `sequences`: under which sequence the log has
+    its part, by partition number.
+    """
+
+    counts: list[int]
+    sequences: dict[int, int]
+
+
 class WriteTarget(Protocol):
     """What writes are applied to: a table."""
 
@@ -68,19 +79,19 @@ class Part:
 class Write:
     """A batch on its way: its parts by partition, and who waits for it.
 
-    `schema` is the one that the bodies were encoded with. `note` becomes durable with the parts.
+    `schema` is the one that the bodies were encoded with. `notes` become durable with the parts.
     """
 
     target: WriteTarget
     schema: TableSchema
     parts: list[Part]
-    note: Note | None = None
-    future: Future[list[int]] = field(default_factory=Future)
+    notes: tuple[Note, ...] = ()
+    future: Future[Written] = field(default_factory=Future)
 
     @property
     def size_bytes(self) -> int:
         """Bytes that the log has to take."""
-        note_bytes = 0 if self.note is None else len(self.note.body)
+        note_bytes = sum(len(note.body) for note in self.notes) if self.notes else 0
         return note_bytes + sum(len(part.body) for part in self.parts)
 
 
@@ -132,7 +143,7 @@ class Writer:
         with self._changed:
             self._last_sequences.pop(partition, None)
 
-    def submit(self, write: Write) -> Future[list[int]]:
+    def submit(self, write: Write) -> Future[Written]:
         """Queue a write; its future resolves when it is durable and visible.
 
         Raises:
@@ -196,7 +207,7 @@ class Writer:
         try:
             entries = self._number(group)
             started_s = SYSTEM_CLOCK.monotonic_s()
-            self._log.append(entries, [write.note for write in group if write.note is not None])
+            self._log.append(entries, [note for write in group for note in write.notes])
             if group:
                 size_bytes = sum(write.size_bytes for write in group)
                 count_append(len(group), size_bytes, SYSTEM_CLOCK.monotonic_s() - started_s)
@@ -245,7 +256,7 @@ class Writer:
             for write in group:
                 if not self._is_refused(write):
                     try:
-                        self._answer(write, write.target.apply(write))
+                        self._answer(write, _written(write, write.target.apply(write)))
                     except Exception as error:
                         self._answer(write, write.target.failure or error)
 
@@ -261,7 +272,7 @@ class Writer:
             write.target.fail(reason)
             self._answer(write, reason)
 
-    def _answer(self, write: Write, answer: list[int] | Exception) -> None:
+    def _answer(self, write: Write, answer: Written | Exception) -> None:
         """Resolve a write's future, then let those know who wait for room or for its end."""
         if isinstance(answer, Exception):
             write.future.set_exception(answer)
@@ -271,3 +282,7 @@ class Writer:
             self._unanswered_bytes -= write.size_bytes
             self._unanswered[id(write.target)] -= 1
             self._changed.notify_all()
+
+
+def _written(write: Write, counts: list[int]) -> Written:
+    return Written(counts, {part.number: part.sequence for part in write.parts})

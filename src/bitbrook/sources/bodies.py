@@ -19,7 +19,12 @@ from msgspec import Raw
 
 from bitbrook.errors import InvalidBody, LimitExceeded
 from bitbrook.schema.limits import RECORDS_PER_BODY_MAX, VALUES_PER_BODY_MAX
-from bitbrook.sources.explain import excerpt_of, explain_record, explain_value
+from bitbrook.sources.explain import (
+    explain_record,
+    explain_unreadable,
+    explain_value,
+    value_of_record,
+)
 from bitbrook.sources.outcomes import RecordError
 from bitbrook.sources.values import Leaf, ValueShape
 
@@ -101,6 +106,16 @@ class BodyReader:
                 return self._read_apart(lines, self._read_line)
         return Reading(len(values), values, range(len(values)), self._strict, [])
 
+    def values_as_written(
+        self, body: bytes, indexes: Sequence[int], *, is_lines: bool
+    ) -> list[bytes]:
+        """Return the values of some records of a body that was read; b"" for what has none."""
+        if is_lines:
+            lines = _lines_of(body)
+            return [lines[index] if _is_json(lines[index]) else b"" for index in indexes]
+        records = _records_of(body)
+        return [value_of_record(records[index]) for index in indexes]
+
     def _check_values(self, body: bytes, *, records_max: int) -> None:
         """Refuse a body that would have too many values, before any of them takes memory."""
         count = len(self._leaves) * min(records_max, RECORDS_PER_BODY_MAX)
@@ -133,8 +148,8 @@ class BodyReader:
         except msgspec.ValidationError:
             return explain_record(index, record, self._leaves)
         except RecursionError as fault:  # the body was just within the bound, and this is deeper
-            message = f"the record cannot be read: {_reason(fault)}; flatten it"
-            return RecordError(index, InvalidBody.code, message, excerpt_of(record))
+            problem = f"the record cannot be read: {_reason(fault)}"
+            return explain_unreadable(index, record, problem, "flatten it")
 
     def _read_line(self, index: int, line: bytes) -> Any | RecordError:
         try:
@@ -150,8 +165,8 @@ class BodyReader:
             mended = _mend_surrogates(line)
             if mended != line:
                 return self._read_line(index, mended)
-            message = f"the line is not JSON: {_reason(fault)}; write one value a line"
-            return RecordError(index, InvalidBody.code, message, excerpt_of(Raw(line)))
+            problem = f"the line is not JSON: {_reason(fault)}"
+            return explain_unreadable(index, line, problem, "write one value a line")
         return explain_value(index, value, self._leaves)
 
 
@@ -194,6 +209,14 @@ _SURROGATES = re.compile(
 def _mend_surrogates(body: bytes) -> bytes:
     """Return a body with U+FFFD for every escaped half of a surrogate pair."""
     return _SURROGATES.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        _decode_any(line)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _lines_of(body: bytes) -> list[bytes]:

@@ -20,6 +20,7 @@ from msgspec import Raw
 
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, UINT64_MAX, FieldSchema
 from bitbrook.schema.limits import ROW_KEY_BYTES_MAX
+from bitbrook.sources.advice import Advice, within
 from bitbrook.sources.faults import Fault, Faults
 from bitbrook.sources.number_kernels import parse_booleans, parse_integers, parse_unsigned
 from bitbrook.sources.tokens import tokens_of
@@ -53,8 +54,8 @@ class Converter(Protocol):
         ...
 
     @property
-    def advice(self) -> Mapping[Fault, str]:
-        """What to say of a fault, in words that go on from the value ("is not a number; ...")."""
+    def advice(self) -> Mapping[Fault, Advice]:
+        """What to say of a fault."""
         ...
 
     def convert(self, leaves: list[Any]) -> Converted:
@@ -74,10 +75,14 @@ class IntegerConverter:
         send = 'send digits, such as 10 or "10"'
         if foreign_table:
             send = f"records of table {foreign_table!r} have integer ids, so {send}"
-        self.advice: Mapping[Fault, str] = {
-            Fault.MALFORMED: f"is not a whole number; {send}",
-            Fault.INEXACT: "is not a whole number; round it, or make the field a decimal",
-            Fault.OUT_OF_RANGE: f"is not in {low} to {high}, the range of the field",
+        self.advice: Mapping[Fault, Advice] = {
+            Fault.MALFORMED: Advice("is not a whole number", "a whole number", send),
+            Fault.INEXACT: Advice(
+                "is not a whole number",
+                "a whole number",
+                "round it, or make the field a decimal",
+            ),
+            Fault.OUT_OF_RANGE: within(low, high),
         }
 
     def convert(self, leaves: list[Raw]) -> Converted:
@@ -93,13 +98,16 @@ class DecimalConverter:
     def __init__(self, field: FieldSchema) -> None:
         self._field = field
         low, high = (Decimal(bound).scaleb(-field.scale) for bound in (field.min, field.max))
-        self.advice: Mapping[Fault, str] = {
-            Fault.MALFORMED: 'is not a number; send digits, such as 5.1 or "5.1"',
-            Fault.INEXACT: (
-                f"has more than {field.scale} digits after the point; round it, or define the "
-                "field with a larger Scale"
+        self.advice: Mapping[Fault, Advice] = {
+            Fault.MALFORMED: Advice(
+                "is not a number", "a number", 'send digits, such as 5.1 or "5.1"'
             ),
-            Fault.OUT_OF_RANGE: f"is not in {low:f} to {high:f}, the range of the field",
+            Fault.INEXACT: Advice(
+                f"has more than {field.scale} digits after the point",
+                f"at most {field.scale} digits after the point",
+                "round it, or define the field with a larger Scale",
+            ),
+            Fault.OUT_OF_RANGE: within(f"{low:f}", f"{high:f}"),
         }
 
     def convert(self, leaves: list[Raw]) -> Converted:
@@ -113,8 +121,10 @@ class BooleanConverter:
     """Booleans."""
 
     kind: LeafKind = LeafKind.TOKEN
-    advice: ClassVar[Mapping[Fault, str]] = {
-        Fault.MALFORMED: 'is not a boolean; send true, false, "true", "false", 1 or 0',
+    advice: ClassVar[Mapping[Fault, Advice]] = {
+        Fault.MALFORMED: Advice(
+            "is not a boolean", "a boolean", 'send true, false, "true", "false", 1 or 0'
+        ),
     }
 
     def convert(self, leaves: list[Raw]) -> Converted:
@@ -128,16 +138,18 @@ class SignedRowConverter(IntegerConverter):
     def __init__(self) -> None:
         super().__init__()
         self.advice = {
-            Fault.MALFORMED: "is not an id; send a whole number, such as 10, or -10 to clear it",
-            Fault.INEXACT: "is not an id; ids are whole numbers",
-            Fault.OUT_OF_RANGE: f"is not in {INT64_MIN} to {INT64_MAX}, the range of signed ids",
+            Fault.MALFORMED: Advice(
+                "is not an id", "an id", "send a whole number, such as 10, or -10 to clear it"
+            ),
+            Fault.INEXACT: Advice("is not an id", "an id", "ids are whole numbers"),
+            Fault.OUT_OF_RANGE: within(INT64_MIN, INT64_MAX, "the range of signed ids"),
         }
 
 
-_ROW_ID_ADVICE: Mapping[Fault, str] = {
-    Fault.MALFORMED: 'is not an id; send a whole number, such as 10 or "10"',
-    Fault.INEXACT: "is not an id; ids are whole numbers",
-    Fault.OUT_OF_RANGE: f"is not in 0 to {UINT64_MAX}, the range of ids",
+_ROW_ID_ADVICE: Mapping[Fault, Advice] = {
+    Fault.MALFORMED: Advice("is not an id", "an id", 'send a whole number, such as 10 or "10"'),
+    Fault.INEXACT: Advice("is not an id", "an id", "ids are whole numbers"),
+    Fault.OUT_OF_RANGE: within(0, UINT64_MAX, "the range of ids"),
 }
 
 
@@ -145,7 +157,7 @@ class RowIdConverter:
     """Single ids, as uint64, or as lists of one where records may have many."""
 
     kind: LeafKind = LeafKind.TOKEN
-    advice: ClassVar[Mapping[Fault, str]] = _ROW_ID_ADVICE
+    advice: ClassVar[Mapping[Fault, Advice]] = _ROW_ID_ADVICE
 
     def __init__(self, *, is_single: bool) -> None:
         self._is_single = is_single
@@ -160,10 +172,16 @@ class RowIdsConverter:
     """Lists of ids."""
 
     kind: LeafKind = LeafKind.TOKENS
-    advice: ClassVar[Mapping[Fault, str]] = {
-        Fault.MALFORMED: "is not a list of ids; send whole numbers, such as [1, 2]",
-        Fault.INEXACT: "is not a list of ids; ids are whole numbers",
-        Fault.OUT_OF_RANGE: f"has an id that is not in 0 to {UINT64_MAX}",
+    advice: ClassVar[Mapping[Fault, Advice]] = {
+        Fault.MALFORMED: Advice(
+            "is not a list of ids", "a list of ids", "send whole numbers, such as [1, 2]"
+        ),
+        Fault.INEXACT: Advice("is not a list of ids", "a list of ids", "ids are whole numbers"),
+        Fault.OUT_OF_RANGE: Advice(
+            f"has an id that is not in 0 to {UINT64_MAX}",
+            f"ids in 0 to {UINT64_MAX}",
+            "send ids within it",
+        ),
     }
 
     def convert(self, leaves: list[list[Raw] | None]) -> Converted:
@@ -191,9 +209,13 @@ class RowKeyConverter:
     def __init__(self, *, is_single: bool, bytes_max: int = ROW_KEY_BYTES_MAX) -> None:
         self._is_single = is_single
         self._bytes_max = bytes_max
-        self.advice: Mapping[Fault, str] = {
-            Fault.MALFORMED: 'is not text; send it in quotes, such as "example"',
-            Fault.TOO_LONG: f"is longer than {bytes_max:,} bytes; shorten it",
+        self.advice: Mapping[Fault, Advice] = {
+            Fault.MALFORMED: Advice("is not text", "text", 'send it in quotes, such as "example"'),
+            Fault.TOO_LONG: Advice(
+                f"is longer than {bytes_max:,} bytes",
+                f"text of at most {bytes_max:,} bytes",
+                "shorten it",
+            ),
         }
 
     def convert(self, leaves: list[str | None]) -> Converted:
@@ -209,9 +231,15 @@ class RowKeysConverter:
     """Lists of row keys."""
 
     kind: LeafKind = LeafKind.TEXTS
-    advice: ClassVar[Mapping[Fault, str]] = {
-        Fault.MALFORMED: 'is not a list of texts; send quoted texts, such as ["a", "b"]',
-        Fault.TOO_LONG: f"has a text longer than {ROW_KEY_BYTES_MAX:,} bytes; shorten it",
+    advice: ClassVar[Mapping[Fault, Advice]] = {
+        Fault.MALFORMED: Advice(
+            "is not a list of texts", "a list of texts", 'send quoted texts, such as ["a", "b"]'
+        ),
+        Fault.TOO_LONG: Advice(
+            f"has a text longer than {ROW_KEY_BYTES_MAX:,} bytes",
+            f"texts of at most {ROW_KEY_BYTES_MAX:,} bytes each",
+            "shorten it",
+        ),
     }
 
     def convert(self, leaves: list[list[str] | None]) -> Converted:

@@ -42,10 +42,21 @@ from bitbrook.sources.convert import (
     RowKeysConverter,
     SignedRowConverter,
 )
-from bitbrook.sources.explain import describe_missing, describe_value, excerpt_of
+from bitbrook.sources.explain import (
+    excerpt_of,
+    explain_field,
+    explain_identity,
+    explain_missing,
+)
 from bitbrook.sources.faults import Fault
-from bitbrook.sources.outcomes import EXCERPTS_MAX, Outcomes, RecordError
-from bitbrook.sources.record_ids import RecordIds
+from bitbrook.sources.outcomes import (
+    EXCERPTS_MAX,
+    REJECTED_BYTES_MAX,
+    REJECTED_MAX,
+    Outcomes,
+    RecordError,
+)
+from bitbrook.sources.record_ids import TOO_LONG_A_KEY, RecordIds
 from bitbrook.sources.schema import SourceField, SourceSchema, field_schema_of, typed_fields
 from bitbrook.sources.signed_rows import added_rows, removed_rows
 from bitbrook.sources.table_match import added_fields, conflicts_with, settled_references
@@ -69,10 +80,15 @@ _CODES: Mapping[Fault, str] = {
 
 
 class Decoded(NamedTuple):
-    """The batch of the good records, None if there are none, and what became of every record."""
+    """The batch of the good records, None if there are none, and what became of every record.
+
+    `rejected`: the values of the last records at fault, with the last of the errors, as they were
+    written; b"" for one that has none, or too long a one.
+    """
 
     batch: Batch | None
     outcomes: Outcomes
+    rejected: Sequence[bytes] = ()
 
 
 NOTHING = Decoded(None, Outcomes(0))
@@ -117,7 +133,8 @@ class Decoder:
         """
         reading = self._reader.read_lines(body) if is_lines else self._reader.read(body)
         if not reading.values:
-            return Decoded(None, Outcomes(reading.count, tuple(reading.errors)))
+            outcomes = Outcomes(reading.count, tuple(reading.errors))
+            return Decoded(None, outcomes, self._rejected(body, outcomes, is_lines=is_lines))
         leaves = reading.shape.columns(reading.values)
         converted = [
             column.convert(values, as_written=kind is not column.leaf.kind)
@@ -134,7 +151,16 @@ class Decoder:
             arrays = [array.filter(are_good) for array in arrays]
             ids.column = ids.column.filter(are_good)
         outcomes = Outcomes(reading.count, tuple(errors))
-        return Decoded(self._make_batch(ids.column, arrays), outcomes)
+        batch = self._make_batch(ids.column, arrays)
+        return Decoded(batch, outcomes, self._rejected(body, outcomes, is_lines=is_lines))
+
+    def _rejected(self, body: bytes, outcomes: Outcomes, *, is_lines: bool) -> Sequence[bytes]:
+        """Return the values of the last records at fault; costs nothing where none is."""
+        if not outcomes.errors:
+            return ()
+        indexes = [error.index for error in outcomes.errors[-REJECTED_MAX:]]
+        values = self._reader.values_as_written(body, indexes, is_lines=is_lines)
+        return [value if len(value) <= REJECTED_BYTES_MAX else b"" for value in values]
 
     def _find_bad(self, converted: Sequence[Converted], ids: Converted) -> Mask | None:
         """Return which records have a fault that keeps them out, None if none has."""
@@ -168,13 +194,14 @@ class Decoder:
         # Nobody is shown more of them, and a body of bad records has hundreds of thousands.
         first_shown = len(bad) - EXCERPTS_MAX
         for at, number, fault in zip(bad.tolist(), columns.tolist(), faults.tolist(), strict=True):
+            excerpt = excerpt_of(reading.values[at]) if len(errors) >= first_shown else ""
+            index = reading.indexes[at]
             if number >= 0:
                 value = leaves[number][at]
-                code, message = self._columns[number].explain(value, Fault(fault))
+                errors.append(self._columns[number].explain(index, value, Fault(fault), excerpt))
             else:
-                code, message = TOO_LONG, self._ids.too_long
-            excerpt = excerpt_of(reading.values[at]) if len(errors) >= first_shown else ""
-            errors.append(RecordError(reading.indexes[at], code, message, excerpt))
+                names = self._ids.names
+                errors.append(explain_identity(index, TOO_LONG, names, TOO_LONG_A_KEY, excerpt))
         return errors
 
     def _make_batch(self, ids: pa.Array, arrays: Sequence[pa.Array]) -> Batch | None:
@@ -253,14 +280,17 @@ class _Column:
         converter = self._recast if as_written else self._converter
         return converter.convert(leaves)
 
-    def explain(self, value: Any, fault: Fault) -> tuple[str, str]:
-        """Return the code and the message of a fault."""
+    def explain(self, index: int, value: Any, fault: Fault, excerpt: str) -> RecordError:
+        """Return the error that a fault is."""
         if fault is Fault.MISSING:
-            return MISSING_FIELD, describe_missing(self.leaf, is_identity=self.is_identity)
+            return explain_missing(
+                index, MISSING_FIELD, self.leaf, excerpt, is_identity=self.is_identity
+            )
         code = _CODES[fault]
         if self.is_identity and fault is not Fault.TOO_LONG:
             code = INVALID_ID
-        return code, describe_value(self.leaf, value, self._converter.advice[fault])
+        advice = self._converter.advice[fault]
+        return explain_field(index, code, self.leaf, value, advice, excerpt=excerpt)
 
 
 def _check_table(schema: SourceSchema, table: TableSchema) -> None:

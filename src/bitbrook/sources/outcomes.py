@@ -5,11 +5,18 @@ repetition of one fragment. Knows nothing of how records are decoded or stored.
 """
 
 import msgspec
+from msgspec import Raw
 
 EXCERPTS_MAX = 1_000
 """Errors of a request that tell the record's value: the last ones, which a source shows."""
 
+REJECTED_MAX = 10_000
+"""Refused records of a request that are kept whole, the last ones; and of how many bytes each."""
+
+REJECTED_BYTES_MAX = 65_536
+
 _SUCCESS = b'{"status":"success"}'
+_NOT_STORED = b'{"status":"not_stored"}'
 
 
 class RecordError(msgspec.Struct, frozen=True, gc=False):
@@ -17,12 +24,23 @@ class RecordError(msgspec.Struct, frozen=True, gc=False):
 
     `index`: its place in the request, from 0. `code` and `message`: as in the answer. `excerpt`:
     the record's value as JSON, cut short; empty where a request has more errors than are shown.
+    The message taken apart: `field`, "" if no single one is at fault; `value`, what it has, as JSON
+    (a text of its beginning if it is long); what was `expected`; and the `mend`.
     """
 
     index: int
     code: str
     message: str
     excerpt: str
+    field: str = ""
+    value: str = ""
+    expected: str = ""
+    mend: str = ""
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same record may be taken another time, with nothing mended: never."""
+        return False
 
 
 class Outcomes(msgspec.Struct, frozen=True):
@@ -37,24 +55,48 @@ class Outcomes(msgspec.Struct, frozen=True):
         return self.count - len(self.errors)
 
 
-def encode_outcomes(outcomes: Outcomes) -> bytes:
-    """Return the answer to a streaming request: the counts, then one entry a record, in order."""
-    head = (
-        f'{{"success_count":{outcomes.success_count},'
-        f'"error_count":{len(outcomes.errors)},"records":['
-    )
+def encode_outcomes(outcomes: Outcomes, *, are_stored: bool = True) -> bytes:
+    """Return the answer to a streaming request: the counts, then one entry a record, in order.
+
+    `are_stored`: whether the good records are; where one bad record keeps all out, none is.
+    """
+    count = outcomes.success_count if are_stored else 0
+    good = _SUCCESS if are_stored else _NOT_STORED
+    head = f'{{"success_count":{count},"error_count":{len(outcomes.errors)},"records":['
     parts: list[bytes] = []
     at = 0
     for error in outcomes.errors:
-        parts += [_SUCCESS] * (error.index - at)
+        parts += [good] * (error.index - at)
         parts.append(_encode_error(error))
         at = error.index + 1
-    parts += [_SUCCESS] * (outcomes.count - at)
+    parts += [good] * (outcomes.count - at)
     return b"%s%s]}" % (head.encode(), b",".join(parts))
 
 
+class _Entry(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An error as it is answered; what cannot be said of it is left out."""
+
+    error_code: str
+    error_message: str
+    field: str = ""
+    value: Raw | None = None
+    expected: str = ""
+    mend: str = ""
+    retryable: bool
+
+
+_encode = msgspec.json.Encoder().encode
+_ERROR = b'{"status":"error",'
+
+
 def _encode_error(error: RecordError) -> bytes:
-    return b'{"status":"error","error_code":%s,"error_message":%s}' % (
-        msgspec.json.encode(error.code),
-        msgspec.json.encode(error.message),
+    entry = _Entry(
+        error_code=error.code,
+        error_message=error.message,
+        field=error.field,
+        value=Raw(error.value.encode()) if error.value else None,
+        expected=error.expected,
+        mend=error.mend,
+        retryable=error.is_retryable,
     )
+    return _ERROR + _encode(entry)[1:]

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bitbrook.schema.limits import RECORD_KEY_BYTES_MAX
+from bitbrook.sources.advice import Advice
 from bitbrook.sources.config import SourceType
 from bitbrook.sources.convert import Converted, find_long
 from bitbrook.sources.faults import Fault
@@ -22,6 +23,14 @@ from bitbrook.sources.schema import SourceField, SourceSchema, identity_names, k
 _SPECIAL = r"([\\|])"
 _SPECIAL_IN_LISTS = r"([\\|,])"
 _ESCAPED = r"\\\1"
+
+
+TOO_LONG_A_KEY = Advice(
+    f"is longer than {RECORD_KEY_BYTES_MAX:,} bytes",
+    f"a key of at most {RECORD_KEY_BYTES_MAX:,} bytes",
+    "shorten it",
+)
+"""What to say of a key that several values make up; a single text has its own words."""
 
 
 class RecordIds:
@@ -35,12 +44,6 @@ class RecordIds:
         by_name = {field.name: field for field in fields}
         self._fields = [by_name[name] for name in self.names]
         self._are_keys = keys_records(schema)
-
-    @property
-    def too_long(self) -> str:
-        """What to say of a key that is too long; a single text has its own words."""
-        names = ", ".join(repr(name) for name in self.names)
-        return f"the key made of {names} is longer than {RECORD_KEY_BYTES_MAX:,} bytes; shorten it"
 
     def ids_of(self, columns: Sequence[pa.Array]) -> Converted:
         """Return uint64 ids or string keys, null where a column is; `columns` go with `names`."""

@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, FieldSchema
 from bitbrook.schema.limits import TIME_MAX_S, TIME_MIN_S
+from bitbrook.sources.advice import Advice, within
 from bitbrook.sources.config import NANOSECONDS_A_SECOND, FieldConfig
 from bitbrook.sources.convert import Converted, nullable
 from bitbrook.sources.faults import Fault, Faults
@@ -74,23 +75,28 @@ class TimeConverter:
         *,
         low: int,
         high: int,
-        bounds: str,
+        bounds: tuple[str, str, str],
     ) -> None:
         """Read by `config`; see the class methods.
 
         `of_texts` takes nanoseconds since the Unix epoch, `of_numbers` billionths of the unit since
-        the epoch, to what is stored, which must be in [low, high]; `bounds` says so in words.
+        the epoch, to what is stored, which must be in [low, high]; `bounds` are
+        these in words, and what they are.
         """
         self._layout = Layout(config.layout)
         self._reads_numeric_text = config.reads_numeric_text
         self._of_texts, self._of_numbers = of_texts, of_numbers
         self._low, self._high = low, high
-        self.advice: Mapping[Fault, str] = {
-            Fault.MALFORMED: (
-                f"is not a time; send text in the layout {config.layout!r}, or a number"
+        self.advice: Mapping[Fault, Advice] = {
+            Fault.MALFORMED: Advice(
+                "is not a time",
+                f"a time in the layout {config.layout!r}, or a number",
+                f"send text in the layout {config.layout!r}, or a number",
             ),
-            Fault.INEXACT: "has more digits than a time can; round it",
-            Fault.OUT_OF_RANGE: f"is not in {bounds}",
+            Fault.INEXACT: Advice(
+                "has more digits than a time can", "a time of fewer digits", "round it"
+            ),
+            Fault.OUT_OF_RANGE: within(*bounds),
         }
 
     @classmethod
@@ -120,7 +126,11 @@ class TimeConverter:
             Linear(1, 0, _BILLION),
             low=field.min,
             high=field.max,
-            bounds=f"{field.min} to {field.max} units since the epoch, the range of the field",
+            bounds=(
+                str(field.min),
+                f"{field.max} units since the epoch",
+                "the range of the field",
+            ),
         )
 
     @classmethod
@@ -131,7 +141,7 @@ class TimeConverter:
             _BILLION * NANOSECONDS_A_SECOND,
         )
         earliest, latest = _written(low // per_second), _written(high // per_second)
-        bounds = f"{earliest} to {latest}, the times that can be stored"
+        bounds = (earliest, latest, "the times that can be stored")
         of_texts = Linear(per_second, 0, NANOSECONDS_A_SECOND)
         return cls(config, of_texts, of_numbers, low=low, high=high, bounds=bounds)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from bitbrook.schema.field_types import FieldSchema
+from bitbrook.sources.advice import Advice
 from bitbrook.sources.convert import Converted
 from bitbrook.sources.faults import Fault
 from bitbrook.sources.values import LeafKind
@@ -21,10 +22,16 @@ class VectorConverter:
 
     def __init__(self, field: FieldSchema) -> None:
         self._length = field.dimensions
-        send = f"send a list of {field.dimensions} numbers"
-        self.advice: Mapping[Fault, str] = {
-            Fault.MALFORMED: f"is not a vector of {field.dimensions} numbers; {send}",
-            Fault.OUT_OF_RANGE: f"has a number beyond {FLOAT32_MAX:g}; {send} within",
+        vector = f"a list of {field.dimensions} numbers"
+        self.advice: Mapping[Fault, Advice] = {
+            Fault.MALFORMED: Advice(
+                f"is not a vector of {field.dimensions} numbers", vector, f"send {vector}"
+            ),
+            Fault.OUT_OF_RANGE: Advice(
+                f"has a number beyond {FLOAT32_MAX:g}",
+                f"{vector} within {FLOAT32_MAX:g}",
+                f"send {vector} within",
+            ),
         }
 
     def convert(self, leaves: list[list[float] | None]) -> Converted:
