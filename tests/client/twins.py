@@ -11,7 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "src" / "bitbrook" / "client"
 RUFF = Path(sys.executable).with_name("ruff")
-NAMES = ("deployments", "people", "queries", "sources", "tables")
+NAMES = ("deployments", "endpoints", "people", "queries", "sources", "tables")
 
 _RULES = (
     (r"\bawait ", ""),

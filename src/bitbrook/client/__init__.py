@@ -6,6 +6,7 @@ polars and SQLAlchemy only where they are asked for.
 """
 
 from bitbrook.client._async_deployments import AsyncDeployment, AsyncDeployments
+from bitbrook.client._async_endpoints import AsyncEndpoints
 from bitbrook.client._async_people import AsyncApiKeys, AsyncInvites, AsyncUsers
 from bitbrook.client._async_queries import AsyncQueries
 from bitbrook.client._async_sources import AsyncSource, AsyncSources
@@ -13,7 +14,11 @@ from bitbrook.client._async_tables import AsyncDeploymentTables, AsyncTable, Asy
 from bitbrook.client._async_writer import AsyncWriter
 from bitbrook.client._client import AsyncClient, Client
 from bitbrook.client._deployments import Deployment, Deployments
+from bitbrook.client._disk_outbox import DiskOutbox, OutboxCounts, RejectedRecord
+from bitbrook.client._endpoint_models import Endpoint, EndpointParameter, EndpointVersion
+from bitbrook.client._endpoints import Endpoints
 from bitbrook.client._exceptions import (
+    AnswerCut,
     BitbrookError,
     ConfigurationError,
     Conflict,
@@ -31,6 +36,7 @@ from bitbrook.client._exceptions import (
     Overloaded,
     QuotaExceeded,
     RecordsRefused,
+    RecordsRejected,
     Refused,
     ServerFault,
     TimedOut,
@@ -51,6 +57,8 @@ from bitbrook.client._models import (
     Outcomes,
     RateLimits,
     Refusal,
+    RetryError,
+    RetryResult,
     Shape,
     SourceDetails,
     SourceError,
@@ -68,6 +76,7 @@ from bitbrook.client._tables import DeploymentTables, Table, Tables
 from bitbrook.client._writer import Writer
 
 __all__ = [
+    "AnswerCut",
     "ApiKey",
     "ApiKeys",
     "AsyncApiKeys",
@@ -75,6 +84,7 @@ __all__ = [
     "AsyncDeployment",
     "AsyncDeploymentTables",
     "AsyncDeployments",
+    "AsyncEndpoints",
     "AsyncInvites",
     "AsyncQueries",
     "AsyncSource",
@@ -96,6 +106,11 @@ __all__ = [
     "DeploymentOptions",
     "DeploymentTables",
     "Deployments",
+    "DiskOutbox",
+    "Endpoint",
+    "EndpointParameter",
+    "EndpointVersion",
+    "Endpoints",
     "Field",
     "FieldDefinition",
     "FieldOptions",
@@ -110,6 +125,7 @@ __all__ = [
     "NotAllowed",
     "NotAuthenticated",
     "NotFound",
+    "OutboxCounts",
     "Outcome",
     "OutcomeUnknown",
     "Outcomes",
@@ -119,10 +135,14 @@ __all__ = [
     "QuotaExceeded",
     "RateLimits",
     "RecordsRefused",
+    "RecordsRejected",
     "Refusal",
     "Refused",
+    "RejectedRecord",
     "Result",
     "Retries",
+    "RetryError",
+    "RetryResult",
     "ServerFault",
     "Shape",
     "Source",

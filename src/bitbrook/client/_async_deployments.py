@@ -14,7 +14,7 @@ from bitbrook.client import _operations as operations
 from bitbrook.client._async_tables import AsyncDeploymentTables, AsyncTables
 from bitbrook.client._link import AsyncLink
 from bitbrook.client._models import DeploymentModel, Shape
-from bitbrook.client._names import WAIT_S, Upload, id_of
+from bitbrook.client._names import WAIT_S, Tokens, Upload, id_of
 from bitbrook.client._result import Result
 from bitbrook.client._steps import Flow
 
@@ -34,23 +34,25 @@ class AsyncDeployment(DeploymentModel, frozen=True, dict=True):
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
         upload: Upload | None = None,
+        min_seq: Tokens = "",
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters.
 
         `format`: how the answer travels; arrow is the faster one for frames. `upload`: a file for
         `BULK INSERT ... FROM 'file' WITH INPUT 'UPLOAD'`, or several by the names after FROM.
+        `min_seq`: tokens of writes that it has to see.
 
         Raises:
             InvalidStatement: the statement failed; the message says where and why.
             ValueError: marks and parameters do not match, or a parameter has no literal.
         """
         return await AsyncDeployments(_link_of(self)).sql(
-            self, statement, parameters, format=format, upload=upload
+            self, statement, parameters, format=format, upload=upload, min_seq=min_seq
         )
 
-    async def pql(self, statement: str) -> list[Any]:
-        """Return one answer for each call of a PQL statement."""
-        return await AsyncDeployments(_link_of(self)).pql(self, statement)
+    async def pql(self, statement: str, *, min_seq: Tokens = "") -> list[Any]:
+        """Return one answer for each call of a PQL statement; `min_seq` as of `sql`."""
+        return await AsyncDeployments(_link_of(self)).pql(self, statement, min_seq=min_seq)
 
     async def wait_until_running(self, timeout_s: float = WAIT_S) -> "AsyncDeployment":
         """Return it once it runs."""
@@ -134,6 +136,7 @@ class AsyncDeployments:
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
         upload: Upload | None = None,
+        min_seq: Tokens = "",
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters."""
         flow = operations.run_sql(
@@ -142,15 +145,17 @@ class AsyncDeployments:
             parameters,
             format,
             upload=upload,
+            min_seq=min_seq,
             retries=self._link.retries,
         )
         return await self._link.run(flow)
 
-    async def pql(self, deployment: DeploymentModel | str, statement: str) -> builtins.list[Any]:
+    async def pql(
+        self, deployment: DeploymentModel | str, statement: str, *, min_seq: Tokens = ""
+    ) -> builtins.list[Any]:
         """Return one answer for each call of a PQL statement."""
-        return await self._link.run(
-            operations.run_pql(id_of(deployment), statement, self._link.retries)
-        )
+        flow = operations.run_pql(id_of(deployment), statement, self._link.retries, min_seq=min_seq)
+        return await self._link.run(flow)
 
     def _look(self, id_: str) -> Flow[AsyncDeployment]:
         return operations.get_deployment(id_, AsyncDeployment, self._link.retries)

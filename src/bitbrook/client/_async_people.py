@@ -98,16 +98,19 @@ class AsyncApiKeys:
         *,
         deployment: DeploymentModel | str | None = None,
         source: SourceModel | str | None = None,
+        endpoints: Iterable[str] = (),
     ) -> ApiKey:
         """Return a new key; its `key` is shown this once.
 
-        `scopes`: of query, ingest and admin. `deployment` or `source`: what it is bound to.
+        `scopes`: of query, ingest, admin and endpoint. `deployment`, `source` or `endpoints` (by
+        name, with the scope endpoint alone): what it is bound to.
         """
         flow = operations.create_api_key(
             name,
             scopes,
             deployment_id=None if deployment is None else id_of(deployment),
             source_id=None if source is None else id_of(source),
+            endpoints=endpoints,
             retries=self._link.retries,
         )
         return await self._link.run(flow)

@@ -2,7 +2,7 @@
 
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from bitbrook.client import _operations as operations
 from bitbrook.client._async_writer import AsyncWriter
@@ -12,6 +12,7 @@ from bitbrook.client._models import (
     FieldDefinition,
     Minute,
     Outcomes,
+    RetryResult,
     SourceError,
     SourceModel,
     SourceSchema,
@@ -25,13 +26,37 @@ from bitbrook.client._steps import Flow
 class AsyncSource(SourceModel, frozen=True, dict=True):
     """A source, as it was when it was asked for, and what can be done with it."""
 
-    async def send(self, records: Iterable[Any], *, idempotency_key: str | None = None) -> Outcomes:
+    async def send(
+        self,
+        records: Iterable[Any],
+        *,
+        idempotency_key: str | None = None,
+        on_error: Literal["partial", "reject"] = "partial",
+        durability: Literal["fsync", "group"] | None = None,
+    ) -> Outcomes:
         """Return the outcome of each record; what succeeded is durable and visible.
 
         `idempotency_key`: a text under which the server does this once, however often it is asked;
-        one is made up if none is given.
+        one is made up if none is given. `on_error`: with reject one record at fault keeps all out.
+
+        Raises:
+            RecordsRejected: one did; `outcomes` tells of each.
         """
         return await AsyncSources(_link_of(self)).send(
+            self,
+            records,
+            idempotency_key=idempotency_key,
+            on_error=on_error,
+            durability=durability,
+        )
+
+    async def push(self, records: Iterable[Any], *, idempotency_key: str | None = None) -> str:
+        """Return the token of a write of these records, for `min_seq` of a statement.
+
+        Raises:
+            RecordsRefused: some were refused; the others are stored.
+        """
+        return await AsyncSources(_link_of(self)).push(
             self, records, idempotency_key=idempotency_key
         )
 
@@ -78,6 +103,10 @@ class AsyncSource(SourceModel, frozen=True, dict=True):
     async def errors(self) -> list[SourceError]:
         """Return the last records that it could not take, newest first."""
         return await AsyncSources(_link_of(self)).errors(self)
+
+    async def retry_errors(self, ids: Iterable[str] | None = None) -> RetryResult:
+        """Return what became of refused records, those of these ids or all, taken once more."""
+        return await AsyncSources(_link_of(self)).retry_errors(self, ids)
 
     async def metrics(self) -> list[Minute]:
         """Return what it took, minute by minute; minutes without traffic are absent."""
@@ -199,9 +228,33 @@ class AsyncSources:
         records: Iterable[Any],
         *,
         idempotency_key: str | None = None,
+        on_error: Literal["partial", "reject"] = "partial",
+        durability: Literal["fsync", "group"] | None = None,
     ) -> Outcomes:
         """Return the outcome of each record; what succeeded is durable and visible."""
-        flow = operations.send_records(id_of(source), records, idempotency_key, self._link.retries)
+        flow = operations.send_records(
+            id_of(source),
+            records,
+            idempotency_key,
+            on_error=on_error,
+            durability=durability,
+            retries=self._link.retries,
+        )
+        return await self._link.run(flow)
+
+    async def push(
+        self,
+        source: SourceModel | str,
+        records: Iterable[Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Return the token of a write of these records, for `min_seq` of a statement.
+
+        Raises:
+            RecordsRefused: some were refused; the others are stored.
+        """
+        flow = operations.push_records(id_of(source), records, idempotency_key, self._link.retries)
         return await self._link.run(flow)
 
     def writer(
@@ -226,6 +279,13 @@ class AsyncSources:
     async def errors(self, source: SourceModel | str) -> builtins.list[SourceError]:
         """Return the last records that one could not take, newest first."""
         return await self._link.run(operations.list_errors(id_of(source), self._link.retries))
+
+    async def retry_errors(
+        self, source: SourceModel | str, ids: Iterable[str] | None = None
+    ) -> RetryResult:
+        """Return what became of one's refused records, of these ids or all, taken once more."""
+        flow = operations.retry_errors(id_of(source), ids, self._link.retries)
+        return await self._link.run(flow)
 
     async def metrics(self, source: SourceModel | str) -> builtins.list[Minute]:
         """Return what one took, minute by minute."""

@@ -10,12 +10,14 @@ from typing import Self
 import httpx
 
 from bitbrook.client._async_deployments import AsyncDeployments
+from bitbrook.client._async_endpoints import AsyncEndpoints
 from bitbrook.client._async_people import AsyncApiKeys, AsyncInvites, AsyncUsers
 from bitbrook.client._async_queries import AsyncQueries
 from bitbrook.client._async_sources import AsyncSources
 from bitbrook.client._async_tables import AsyncTables
 from bitbrook.client._configuration import find_credentials, find_url
 from bitbrook.client._deployments import Deployments
+from bitbrook.client._endpoints import Endpoints
 from bitbrook.client._exchange import Retries
 from bitbrook.client._link import HEADERS, AsyncLink, Link
 from bitbrook.client._people import ApiKeys, Invites, Users
@@ -64,6 +66,7 @@ class Client:
         self.deployments = Deployments(self._link)
         self.tables = Tables(self._link)
         self.sources = Sources(self._link)
+        self.endpoints = Endpoints(self._link)
         self.queries = Queries(self._link)
         self.users = Users(self._link)
         self.invites = Invites(self._link)
@@ -120,6 +123,7 @@ class AsyncClient:
         self.deployments = AsyncDeployments(self._link)
         self.tables = AsyncTables(self._link)
         self.sources = AsyncSources(self._link)
+        self.endpoints = AsyncEndpoints(self._link)
         self.queries = AsyncQueries(self._link)
         self.users = AsyncUsers(self._link)
         self.invites = AsyncInvites(self._link)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bitbrook.client import _operations as operations
 from bitbrook.client._link import Link
 from bitbrook.client._models import DeploymentModel, Shape
-from bitbrook.client._names import WAIT_S, Upload, id_of
+from bitbrook.client._names import WAIT_S, Tokens, Upload, id_of
 from bitbrook.client._result import Result
 from bitbrook.client._steps import Flow
 from bitbrook.client._tables import DeploymentTables, Tables
@@ -34,23 +34,25 @@ class Deployment(DeploymentModel, frozen=True, dict=True):
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
         upload: Upload | None = None,
+        min_seq: Tokens = "",
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters.
 
         `format`: how the answer travels; arrow is the faster one for frames. `upload`: a file for
         `BULK INSERT ... FROM 'file' WITH INPUT 'UPLOAD'`, or several by the names after FROM.
+        `min_seq`: tokens of writes that it has to see.
 
         Raises:
             InvalidStatement: the statement failed; the message says where and why.
             ValueError: marks and parameters do not match, or a parameter has no literal.
         """
         return Deployments(_link_of(self)).sql(
-            self, statement, parameters, format=format, upload=upload
+            self, statement, parameters, format=format, upload=upload, min_seq=min_seq
         )
 
-    def pql(self, statement: str) -> list[Any]:
-        """Return one answer for each call of a PQL statement."""
-        return Deployments(_link_of(self)).pql(self, statement)
+    def pql(self, statement: str, *, min_seq: Tokens = "") -> list[Any]:
+        """Return one answer for each call of a PQL statement; `min_seq` as of `sql`."""
+        return Deployments(_link_of(self)).pql(self, statement, min_seq=min_seq)
 
     def wait_until_running(self, timeout_s: float = WAIT_S) -> "Deployment":
         """Return it once it runs."""
@@ -132,6 +134,7 @@ class Deployments:
         *,
         format: Literal["json", "arrow"] = "json",  # noqa: A002 - the word people look for
         upload: Upload | None = None,
+        min_seq: Tokens = "",
     ) -> Result:
         """Return the result of a SQL statement, its `?` marks replaced by parameters."""
         flow = operations.run_sql(
@@ -140,13 +143,17 @@ class Deployments:
             parameters,
             format,
             upload=upload,
+            min_seq=min_seq,
             retries=self._link.retries,
         )
         return self._link.run(flow)
 
-    def pql(self, deployment: DeploymentModel | str, statement: str) -> builtins.list[Any]:
+    def pql(
+        self, deployment: DeploymentModel | str, statement: str, *, min_seq: Tokens = ""
+    ) -> builtins.list[Any]:
         """Return one answer for each call of a PQL statement."""
-        return self._link.run(operations.run_pql(id_of(deployment), statement, self._link.retries))
+        flow = operations.run_pql(id_of(deployment), statement, self._link.retries, min_seq=min_seq)
+        return self._link.run(flow)
 
     def _look(self, id_: str) -> Flow[Deployment]:
         return operations.get_deployment(id_, Deployment, self._link.retries)

@@ -4,6 +4,7 @@
       ConfigurationError            an address or credentials that cannot be used
       ConnectionFailed              the server cannot be reached, or the connection broke
         OutcomeUnknown              it broke while something was being written
+        AnswerCut                   an answer ended before its end
       UnexpectedAnswer              what answered does not speak bitbrook's API
       Refused                       the server said no, and why
         InvalidRequest        400   the request cannot be read
@@ -15,6 +16,7 @@
         LimitExceeded         413   a size or count above what is allowed
           QuotaExceeded       429   an allowance is used up
         InvalidValue          422   well formed, but a value that cannot be
+          RecordsRejected           one record of a request was at fault and kept all out
         ServerFault           5xx   the server failed
           Overloaded          503   it is busy or stopping; nothing was applied
           TimedOut            504   it gave the work up
@@ -47,6 +49,10 @@ class ConnectionFailed(BitbrookError):
 
 class OutcomeUnknown(ConnectionFailed):
     """The connection broke under a write that cannot be repeated: it may have been applied."""
+
+
+class AnswerCut(ConnectionFailed):
+    """An answer ended before its end; what came of it is not all."""
 
 
 class UnexpectedAnswer(BitbrookError):
@@ -115,6 +121,15 @@ class QuotaExceeded(LimitExceeded):
 
 class InvalidValue(Refused):
     """Well formed, but with a value that cannot be."""
+
+
+class RecordsRejected(InvalidValue):
+    """One record of a request was at fault and kept all out, as was asked for.
+
+    `outcomes`: what was found of each record; None if the answer does not tell.
+    """
+
+    outcomes: Any = None
 
 
 class ServerFault(Refused):

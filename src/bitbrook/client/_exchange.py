@@ -22,10 +22,12 @@ from bitbrook.client._exceptions import (
     ConnectionFailed,
     InvalidStatement,
     OutcomeUnknown,
+    RecordsRejected,
     Refused,
     UnexpectedAnswer,
     refusal_type,
 )
+from bitbrook.client._models import Outcomes
 from bitbrook.client._steps import Authorisation, Authorise, Call, Flow, Pause, Send, T
 
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -158,7 +160,9 @@ def refusal_of(response: httpx.Response) -> Refused:
     message = told.get("message") or body.get("message") or f"{status}: {_excerpt(response)}"
     is_statement = isinstance(body.get("error"), str) and status == httpx.codes.BAD_REQUEST
     class_ = InvalidStatement if is_statement else refusal_type(status)
-    return class_(
+    if told.get("code") == RecordsRejected.__name__:
+        class_ = RecordsRejected
+    refusal = class_(
         str(message),
         status=status,
         code=str(told.get("code") or body.get("__type") or ""),
@@ -167,6 +171,9 @@ def refusal_of(response: httpx.Response) -> Refused:
         request_id=response.headers.get("x-request-id", ""),
         retry_after_s=_retry_after_s(response),
     )
+    if isinstance(refusal, RecordsRejected):
+        refusal.outcomes = read(response, Outcomes)
+    return refusal
 
 
 def _may_help(status: int, refusal: Refused, call: Call) -> bool:

@@ -172,12 +172,49 @@ class SourceModel(msgspec.Struct, frozen=True, dict=True):
 
 
 class SourceError(msgspec.Struct, frozen=True):
-    """A record that a source could not take. `excerpt`: its value as JSON, cut short."""
+    """A record that a source could not take.
+
+    `excerpt`: its value as JSON, cut short. `field`, `value`, `expected` and `mend`: the message
+    taken apart. `record`: the whole value, None if it was not kept; only such a one can be retried.
+    """
 
     at: datetime
     code: str
     message: str
     excerpt: str
+    id: str = ""
+    request_id: str = ""
+    field: str = ""
+    value: Any = None
+    expected: str = ""
+    mend: str = ""
+    record: Any = None
+
+
+class RetryError(msgspec.Struct, frozen=True):
+    """Why a refused record was refused once more."""
+
+    id: str
+    code: str
+    message: str
+    field: str = ""
+    value: Any = None
+    expected: str = ""
+    mend: str = ""
+
+
+class RetryResult(msgspec.Struct, frozen=True):
+    """What became of refused records that were taken again.
+
+    `errors`: those that stay, with their new reasons. `passed_over`: ids that are not there, or
+    whose record was not kept. `min_seq`: the token of the write.
+    """
+
+    stored_count: int
+    error_count: int
+    errors: tuple[RetryError, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    min_seq: str = ""
 
 
 class Minute(msgspec.Struct, frozen=True):
@@ -191,11 +228,20 @@ class Minute(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of one record. `error_code` and `error_message` are empty on success."""
+    """What became of one record. `error_code` and what follows are empty on success.
+
+    `field`, `value`, `expected` and `mend`: the message taken apart. `retryable`: whether the same
+    record may be taken another time, with nothing mended.
+    """
 
     status: str
     error_code: str = ""
     error_message: str = ""
+    field: str = ""
+    value: Any = None
+    expected: str = ""
+    mend: str = ""
+    retryable: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -204,18 +250,25 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Outcomes(msgspec.Struct, frozen=True):
-    """What became of the records of one request, in their order."""
+    """What became of the records of one request, in their order.
+
+    `durability`: what was given. `min_seq`: the token of the write, with which a statement sees it;
+    empty if nothing was stored.
+    """
 
     success_count: int
     error_count: int
     records: tuple[Outcome, ...] = ()
+    on_error: str = "partial"
+    durability: str = ""
+    min_seq: str = ""
 
     @property
     def errors(self) -> tuple[tuple[int, Outcome], ...]:
         """The records that were not stored, each with its place in the request, from 0."""
         if self.error_count == 0:
             return ()
-        return tuple((at, each) for at, each in enumerate(self.records) if not each.is_success)
+        return tuple((at, each) for at, each in enumerate(self.records) if each.error_code)
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """How a thing is named in a call: by a handle, or by its id or name; how long to wait for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 
 from bitbrook.client._models import DeploymentModel, SourceModel, TableModel
@@ -14,6 +14,9 @@ UPLOAD_NAME = "file"
 
 Upload = str | PathLike[str] | Mapping[str, str | PathLike[str]]
 """A file to send with a statement, or several by the names that it calls them by."""
+
+Tokens = str | Sequence[str]
+"""The tokens of writes that a statement has to see: one, or several."""
 
 
 def id_of(thing: DeploymentModel | SourceModel | str) -> str:

@@ -6,15 +6,24 @@ gets its own handles. Knows nothing of connections.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import msgspec
 
 from bitbrook.client._calls import delete, get, patch, path_of, post
-from bitbrook.client._exceptions import ConfigurationError, CreationFailed, NotFound, WaitTimedOut
+from bitbrook.client._ends import check_end
+from bitbrook.client._exceptions import (
+    ConfigurationError,
+    CreationFailed,
+    NotFound,
+    RecordsRefused,
+    WaitTimedOut,
+)
 from bitbrook.client._exchange import Retries, ask, exchange
 from bitbrook.client._foreign import plain
 from bitbrook.client._literals import bind, is_reading, is_reading_pql
@@ -24,13 +33,15 @@ from bitbrook.client._models import (
     FieldOptions,
     Minute,
     Outcomes,
+    Refusal,
+    RetryResult,
     Shape,
     SourceError,
     SourceModel,
     SourceSchema,
     TableModel,
 )
-from bitbrook.client._names import UPLOAD_NAME, Upload
+from bitbrook.client._names import UPLOAD_NAME, Tokens, Upload
 from bitbrook.client._result import ARROW, JSON, Result, read_result
 from bitbrook.client._steps import Call, Flow, Pause
 
@@ -53,6 +64,7 @@ _EXPORTS = {
 }
 
 _FORMS = {"json": JSON, "arrow": f"{ARROW}, {JSON};q=0.5"}
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def list_shapes(retries: Retries) -> Flow[list[Shape]]:
@@ -124,18 +136,23 @@ def delete_table(deployment_id: str, name: str, retries: Retries) -> Flow[None]:
 def export_table(
     deployment_id: str, name: str, path: Path, form: str | None, retries: Retries
 ) -> Flow[Path]:
-    """Return the file, which has the whole table now."""
+    """Return the file, which has the whole table now.
+
+    Raises:
+        AnswerCut: it has not, and the connection did not tell.
+    """
     form = form or _EXPORTS.get(path.suffix.lower(), "")
     if form not in _EXPORTS.values():
         known = ", ".join(sorted(set(_EXPORTS.values())))
         raise ConfigurationError(f"format {form!r} of {path.name} is unknown; give one of {known}")
     call = Call(
         "GET",
-        f"{path_of('tables', deployment_id, name, 'export')}?format={form}",
+        f"{path_of('tables', deployment_id, name, 'export')}?format={form}&end=record",
         is_idempotent=True,
         saves_to=path,
     )
     yield from exchange(call, retries)
+    check_end(path, form)
     return path
 
 
@@ -232,17 +249,66 @@ def list_minutes(id_: str, retries: Retries) -> Flow[list[Minute]]:
 
 
 def send_records(
-    source_id: str, records: Iterable[Any], key: str | None, retries: Retries
+    source_id: str,
+    records: Iterable[Any],
+    key: str | None,
+    *,
+    on_error: str = "partial",
+    durability: str | None = None,
+    retries: Retries,
 ) -> Flow[Outcomes]:
-    """Return the outcome of each record; what succeeded is durable and visible."""
+    """Return the outcome of each record; what succeeded is durable and visible.
+
+    Raises:
+        RecordsRejected: one was at fault, and `on_error` is reject; nothing was stored.
+    """
     body = encode_body([encode_record(record) for record in records])
-    return (yield from ask(records_call(source_id, body, key or uuid4().hex), Outcomes, retries))
+    asked = {"on_error": on_error if on_error != "partial" else None, "durability": durability}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    call = records_call(source_id, body, key or uuid4().hex, query)
+    return (yield from ask(call, Outcomes, retries))
 
 
-def records_call(source_id: str, body: bytes, key: str) -> Call:
+def push_records(
+    source_id: str, records: Iterable[Any], key: str | None, retries: Retries
+) -> Flow[str]:
+    """Return the token of a write of all of these records.
+
+    Raises:
+        RecordsRefused: some were refused; the others are stored.
+    """
+    encoded = [encode_record(record) for record in records]
+    call = records_call(source_id, encode_body(encoded), key or uuid4().hex)
+    outcomes = yield from ask(call, Outcomes, retries)
+    if outcomes.error_count:
+        raise RecordsRefused(refusals_of(encoded, outcomes), outcomes.error_count)
+    return outcomes.min_seq
+
+
+def refusals_of(records: Sequence[bytes], outcomes: Outcomes) -> list[Refusal]:
+    """Return those of these records that were refused."""
+    return [
+        Refusal(decode_record(records[at]), each.error_code, each.error_message)
+        for at, each in outcomes.errors
+    ]
+
+
+def decode_record(record: bytes) -> Any:
+    """Return an encoded record; numbers with a point are Decimals."""
+    return _decoder.decode(record)
+
+
+def retry_errors(id_: str, ids: Iterable[str] | None, retries: Retries) -> Flow[RetryResult]:
+    """Return what became of a source's refused records that were taken again."""
+    body = {} if ids is None else {"ids": list(ids)}
+    call = post(path_of("sinks", id_, "errors", "retry"), body, is_idempotent=True)
+    return (yield from ask(call, RetryResult, retries))
+
+
+def records_call(source_id: str, body: bytes, key: str, query: str = "") -> Call:
     """Return the call that sends a body of records under an Idempotency-Key."""
-    headers = {"idempotency-key": key}
-    return Call("POST", path_of("sinks", source_id), body, headers, is_idempotent=True)
+    path = path_of("sinks", source_id) + (f"?{query}" if query else "")
+    return Call("POST", path, body, {"idempotency-key": key}, is_idempotent=True)
 
 
 def run_sql(
@@ -252,11 +318,12 @@ def run_sql(
     form: str,
     *,
     upload: Upload | None,
+    min_seq: Tokens = "",
     retries: Retries,
 ) -> Flow[Result]:
     """Return the result of a SQL statement. Only one that reads is repeated."""
     bound = bind(statement, parameters)
-    headers = {"accept": _media_type(form)}
+    headers = {"accept": _media_type(form), **_fence(min_seq)}
     is_idempotent = is_reading(statement)
     if upload is None:
         call = _query(deployment_id, "sql", bound, headers, is_idempotent=is_idempotent)
@@ -272,10 +339,13 @@ def run_sql(
     return read_result(response)
 
 
-def run_pql(deployment_id: str, statement: str, retries: Retries) -> Flow[list[Any]]:
+def run_pql(
+    deployment_id: str, statement: str, retries: Retries, *, min_seq: Tokens = ""
+) -> Flow[list[Any]]:
     """Return one answer a call. A statement that writes is not repeated."""
     is_idempotent = is_reading_pql(statement)
-    call = _query(deployment_id, "pql", statement, {}, is_idempotent=is_idempotent)
+    headers = _fence(min_seq)
+    call = _query(deployment_id, "pql", statement, headers, is_idempotent=is_idempotent)
     answer = yield from ask(call, dict[str, list[Any]], retries)
     return answer["results"]
 
@@ -327,6 +397,12 @@ def encode_body(records: Sequence[bytes]) -> bytes:
     if not records:
         return b'{"records":[]}'
     return b'{"records":[{"value":' + b'},{"value":'.join(records) + b"}]}"
+
+
+def _fence(min_seq: Tokens) -> dict[str, str]:
+    """Return the header of the tokens that a statement has to see."""
+    tokens = min_seq if isinstance(min_seq, str) else ",".join(filter(None, min_seq))
+    return {"x-min-seq": tokens} if tokens else {}
 
 
 def _pauses(timeout_s: float) -> Iterator[float]:

@@ -31,10 +31,14 @@ class Invite(msgspec.Struct, frozen=True):
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """The one deployment or source that a key is good for. `kind`: deployment or source."""
+    """What a key is good for. `kind`: deployment, source or endpoint.
+
+    `others`: of several endpoints, those after the first.
+    """
 
     kind: str
     id: str
+    others: tuple[str, ...] = ()
 
 
 class ApiKey(msgspec.Struct, frozen=True):

@@ -71,10 +71,15 @@ def create_api_key(
     *,
     deployment_id: str | None,
     source_id: str | None,
+    endpoints: Iterable[str],
     retries: Retries,
 ) -> Flow[ApiKey]:
     """Return a new API key, with the key itself."""
-    bound = {"deployment_id": deployment_id, "source_id": source_id}
+    bound = {
+        "deployment_id": deployment_id,
+        "source_id": source_id,
+        "endpoints": list(endpoints),
+    }
     body = {"name": name, "scopes": list(scopes), **{k: v for k, v in bound.items() if v}}
     return (yield from ask(post("/v1/api-keys", body), ApiKey, retries))
 

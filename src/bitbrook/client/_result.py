@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpx
 import msgspec
 
+from bitbrook.client._ends import check_stream
 from bitbrook.client._exceptions import InexactValue, InvalidStatement
 from bitbrook.client._exchange import read
 
@@ -224,6 +225,7 @@ class ArrowResult(Result):
     def __init__(self, stream: bytes) -> None:
         import pyarrow as pa  # noqa: PLC0415 - optional
 
+        check_stream(stream)
         self._table = pa.ipc.open_stream(stream).read_all()
         self.columns = tuple(_column_of(each) for each in self._table.schema)
 
