@@ -9,7 +9,7 @@ CLIENTS ?= 3
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian quickstart screenshots serve test test-fast lint audit types fmt bench soak lock clean fuzz kafka twins
+.PHONY: help setup debian quickstart screenshots serve docs test test-fast lint audit types fmt bench soak lock clean fuzz kafka twins
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,11 +32,13 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp
 setup: $(VENV)/dev.stamp ## create .venv with everything that development needs
 
 debian: ## install what tests need of Debian's packages, where that may be done
-	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && command -v chromium >/dev/null; then :; \
+	@if ls /usr/lib/postgresql/*/bin/initdb /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 \
+	  && command -v chromium >/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-	    postgresql chromium fonts-inter fonts-jetbrains-mono; \
-	else echo "without PostgreSQL and Chromium (apt-get install postgresql chromium) their tests are skipped"; fi
+	    postgresql chromium libfaketime fonts-inter fonts-jetbrains-mono; \
+	else echo "without PostgreSQL, Chromium and libfaketime their tests are skipped" \
+	  "(apt-get install postgresql chromium libfaketime)"; fi
 
 quickstart: $(VENV)/run.stamp ## install, start the server, run the whole quickstart on the iris records
 	@$(BIN)/bitbrook quickstart $(QUICKSTART_FLAGS)
@@ -67,8 +69,8 @@ test-fast: setup ## the unit and model tests alone
 	$(BIN)/python -m pytest tests/unit tests/model
 
 lint: setup ## ruff, bandit and the import rules
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs/site
+	$(BIN)/ruff format --check src tests benchmarks docs/site
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src/bitbrook
 
@@ -85,8 +87,8 @@ types: setup ## mypy, strict
 	$(BIN)/mypy
 
 fmt: setup ## format and mend what ruff can
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks docs/site
+	$(BIN)/ruff format src tests benchmarks docs/site
 
 fuzz: setup ## send generated bodies to a server (BODIES=1000000 CLIENTS=3 SEED=0)
 	BODIES=$(BODIES) CLIENTS=$(CLIENTS) SEED=$(SEED) $(BIN)/python -m benchmarks.fuzz
@@ -99,6 +101,9 @@ soak: setup ## half an hour of mixed load; fails if memory, descriptors or times
 
 bench: $(VENV)/bench.stamp ## bitbrook beside DuckDB and chDB (SCALE=1e6|1e7|1e8)
 	SCALE=$(SCALE) $(BIN)/python -m benchmarks.run
+
+docs: setup ## build the documentation site into build/docs/site and check every link
+	@$(BIN)/python -m docs.site
 
 screenshots: setup debian ## make the pictures of README.md anew
 	cd tests && ../$(BIN)/python -m console.screenshots

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
+from postgres_process import PostgresProcess
+from s3_process import S3Process
 from server_process import ServerProcess
 
 # Examples are bounded in number, never in time: test machines are shared and noisy.
@@ -31,3 +33,25 @@ def api(server: ServerProcess) -> Iterator[httpx.Client]:
     """A client that is signed in as the administrator."""
     with server.client(server.token()) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresProcess]:
+    """A PostgreSQL server that everybody shares."""
+    with PostgresProcess() as running:
+        yield running
+
+
+@pytest.fixture
+def database_url(postgres: PostgresProcess) -> str:
+    """The URL of an empty database in it."""
+    return postgres.create_database()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Process]:
+    """A server of object storage that everybody shares, and this process's way to it."""
+    with S3Process(tmp_path_factory.mktemp("s3")) as running, pytest.MonkeyPatch.context() as patch:
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
+        yield running

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
@@ -11,6 +12,7 @@ from bitbrook.compute.local import LocalCompute
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import Conflict, NotFound, TableNotFound
 from bitbrook.query.database import BulkPlaces, DatabaseEntry, StatementEntry
+from bitbrook.query.sql.service_tables import ServiceTable, service_schema
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.stores.log import Log
 from bitbrook.stores.snapshots import LocalSnapshots
@@ -93,6 +95,10 @@ class EngineDatabase:
     def statements(self) -> list[StatementEntry]:
         """Nothing here keeps an account of statements."""
         return []
+
+    def service_rows(self, table: str) -> pa.Table:
+        """Nothing here is served."""
+        return service_schema(ServiceTable(table)).empty_table()
 
     def bulk_places(self) -> BulkPlaces:
         return self.places

@@ -56,7 +56,16 @@ def make_things(owner: httpx.Client) -> Things:
     user_id, _ = join(owner, "ann@example.org")
     key = owner.post("/v1/api-keys", json={"name": "k", "scopes": ["query"]}).json()
     invite = owner.post("/v1/invites", json={"email": "new@example.org"}).json()
+    endpoint = {
+        "name": "count_them",
+        "deployment_id": deployment_id,
+        "statement": f"select count(*) from {table}",
+        "tag": "live",
+    }
+    owner.post("/v1/endpoints", json=endpoint).raise_for_status()
     ids = {
+        "endpoint_name": "count_them",
+        "tag": "live",
         "deployment_id": deployment_id,
         "database_id": deployment_id,
         "table": table,

@@ -3,12 +3,15 @@
     BitbrookError
       InvalidRequest              400  the request cannot be read
         InvalidBody               400  not JSON, or not the shape asked for
+        InvalidFence              400  a token of a write that is none, or of something else
         TooSlow                   408  a body that does not arrive; nothing was applied
         InvalidStatement          400  a PQL or SQL statement that cannot be understood
       InvalidValue                422  well formed, but a value that cannot be
         InvalidSchema             422  a table's or source's schema with faults, all of them listed
+        RecordsRejected           422  one record of several was at fault, and kept all out
         OutOfRange                422  a number outside its field's range
       NotAuthenticated            401  no token, or one that is not good (any more)
+        InvalidSignature          401  a webhook not signed by its source's secret, or not lately
       NotAllowed                  403  known, but without the right
       NotFound                    404  no such thing (or none that the caller may see)
         TableNotFound             404
@@ -21,6 +24,8 @@
       Overloaded                  503  try again later; nothing was applied
         Stopping                  503  the server drains; nothing was applied
         Fenced                    503  another process writes this partition; nothing was applied
+        Behind                    503  a table does not have (yet) what a token of a write asks for
+        PartitionUnavailable      503  partitions that did not answer, each named with the reason
       TimedOut                    504  the deadline passed and the work was given up
       Cancelled                   499  the caller went away or asked for an end
       NotSupported                501  part of a language that bitbrook does not answer
@@ -65,6 +70,12 @@ class InvalidBody(InvalidRequest):
     code = "InvalidBody"
 
 
+class InvalidFence(InvalidRequest):
+    """A token of a write that is malformed, or of another table or deployment."""
+
+    code = "InvalidFence"
+
+
 class TooSlow(InvalidRequest):
     """The client sends its request too slowly; nothing was applied."""
 
@@ -102,6 +113,12 @@ class InvalidSchema(InvalidValue):
     code = "InvalidSchema"
 
 
+class RecordsRejected(InvalidValue):
+    """Records of a request that was to be stored as a whole or not at all; nothing was stored."""
+
+    code = "RecordsRejected"
+
+
 class OutOfRange(InvalidValue):
     """A number outside the range of its field."""
 
@@ -113,6 +130,12 @@ class NotAuthenticated(BitbrookError):
 
     code = "NotAuthenticated"
     status = 401
+
+
+class InvalidSignature(NotAuthenticated):
+    """A webhook without a signature by its source's secret, or with one that is too old."""
+
+    code = "InvalidSignature"
 
 
 class NotAllowed(BitbrookError):
@@ -207,6 +230,32 @@ class Fenced(Overloaded):
     """Another process appends to the partition's log now; nothing of this write was applied."""
 
     code = "Fenced"
+
+
+class PartitionUnavailable(Overloaded):
+    """Some partitions could not be asked; the message names them and why; nothing was applied."""
+
+    code = "PartitionUnavailable"
+
+
+class Behind(Overloaded):
+    """A table has not (yet) what a token of a write asks for.
+
+    `needed` and `reached`: sequences by partition number, of the partitions that are behind.
+    """
+
+    code = "Behind"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        needed: dict[int, int] | None = None,
+        reached: dict[int, int] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.needed = needed or {}
+        self.reached = reached or {}
 
 
 class TimedOut(BitbrookError):

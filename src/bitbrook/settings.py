@@ -37,6 +37,9 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 NewUsers = Literal["create", "invited"]
 EmailTrust = Literal["verified", "always"]
+DatabaseUrl = Annotated[str, Meta(pattern=r"^(sqlite|postgres(ql)?(\+psycopg)?)://")]
+StorageUrl = Annotated[str, Meta(pattern=r"^((s3|gs|az)://[^/\s]+|file:///)\S*$")]
+ComputePlace = Annotated[str, Meta(pattern=r"^(local|ray(://\S+)?)$")]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: Text = "127.0.0.1"
     port: Port = 8000
+    pg_port: Port = 0
     public_url: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -68,13 +72,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     oidc_email_trust: EmailTrust = "verified"
     oidc_keys_age_s: Seconds = 3_600.0
     oidc_refetch_s: Seconds = 10.0
-    catalogue_url: str | None = None
-    log_url: str | None = None
+    catalogue: DatabaseUrl | None = None
+    log: DatabaseUrl | None = None
+    storage: StorageUrl | None = None
+    storage_cache_bytes: Positive = 32 << 30
+    compute: ComputePlace = "local"
+    partitions: Positive = 16
+    owner_memory_bytes: Positive = 16 << 30
+    owner_lease_s: Seconds = 2.0
     body_bytes_max: Positive = 16 << 20
     upload_bytes_max: Positive = 1 << 30
     answer_bytes_max: Positive = 64 << 20
     request_timeout_s: Seconds = 30.0
     query_timeout_s: Seconds = 60.0
+    query_memory_bytes_max: Positive = 2 << 30
+    queries_memory_bytes_max: Natural = 0
     drain_timeout_s: Seconds = 30.0
     token_ttl_s: Positive = 3_600
     refresh_ttl_s: Positive = 30 * 86_400
@@ -84,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit_ttl_s: Positive = 400 * 86_400
     audit_entries_max: Positive = 100_000
     idempotency_ttl_s: Positive = 86_400
+    quarantine_records_max: Positive = 10_000
+    quarantine_bytes_max: Positive = 16 << 20
     deployments_max: Positive = 10
     deployment_statements_max: Positive = 200
     tables_max: Positive = 1_000
@@ -91,7 +105,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rows_max: Positive = 50_000_000
     users_max: Positive = 10_000
     api_keys_max: Positive = 1_000
+    endpoints_max: Positive = 1_000
     user_requests_per_s: Natural = 0
+    endpoint_requests_per_s: Natural = 0
+    endpoint_cache_bytes_max: Natural = 64 << 20
+    service_rows_max: Positive = 50_000
+    service_rows_ttl_s: Positive = 7 * 86_400
     memory_bytes_max: Natural = 0
     source_records_per_s: Natural = 0
     source_bytes_per_s: Natural = 0
@@ -108,12 +127,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def catalogue_database(self) -> str:
         """The URL of the catalogue's database: SQLite in the data directory by default."""
-        return self.catalogue_url or f"sqlite:///{self.data / 'catalogue.db'}"
+        return self.catalogue or f"sqlite:///{self.data / 'catalogue.db'}"
 
     @property
     def log_database(self) -> str:
-        """The URL of the log's database: SQLite in the data directory by default."""
-        return self.log_url or f"sqlite:///{self.data / 'log.db'}"
+        """The URL of the log's database: where the catalogue is by default."""
+        if self.log is None and self.catalogue is not None and is_postgres(self.catalogue):
+            return self.catalogue
+        return self.log or f"sqlite:///{self.data / 'log.db'}"
+
+    @property
+    def quarantine_database(self) -> str:
+        """The URL of the database of refused records: SQLite in the data directory by default."""
+        if is_postgres(self.catalogue_database):
+            return self.catalogue_database
+        return f"sqlite:///{self.data / 'quarantine.db'}"
+
+    @property
+    def storage_place(self) -> str:
+        """The URL or the directory that holds the snapshots: the data directory by default."""
+        return self.storage or str(self.data)
+
+    @property
+    def cache_directory(self) -> Path:
+        """The directory of what was read of an object storage."""
+        return self.data / "cache"
+
+    @property
+    def stores_in_data(self) -> bool:
+        """Whether the data directory holds anything that is found nowhere else."""
+        databases = (self.catalogue_database, self.log_database)
+        return self.storage is None or not all(is_postgres(url) for url in databases)
 
     def shown(self) -> dict[str, Any]:
         """Return every setting by name, fit to be logged: secrets as asterisks."""
@@ -130,6 +174,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 DESCRIPTIONS: dict[str, str] = {
     "host": "address to listen on; 0.0.0.0 is every interface",
     "port": "port to listen on; 0 takes a free one",
+    "pg_port": "port to speak PostgreSQL's protocol on, for reading; 0 is off",
     "public_url": "where clients reach the server, for links in answers; by default as they asked",
     "tls_cert": "PEM file of a certificate, with which https is served; by default http is",
     "tls_key": "PEM file of its key, if that is not in the same file",
@@ -154,13 +199,21 @@ DESCRIPTIONS: dict[str, str] = {
     "oidc_email_trust": "verified: addresses that the provider has checked; always: all it names",
     "oidc_keys_age_s": "seconds after which the provider's keys are fetched again",
     "oidc_refetch_s": "seconds between two fetches of the provider's keys at least",
-    "catalogue_url": "database of users, deployments, tables and sources; by default a SQLite file",
-    "log_url": "database of the log; by default a SQLite file",
+    "catalogue": "database of users, deployments, tables and sources; by default a SQLite file",
+    "log": "database of the log; by default the catalogue's PostgreSQL, else a SQLite file",
+    "storage": "where snapshots lie: s3://, gs://, az:// or file://; by default the data directory",
+    "storage_cache_bytes": "bytes of disk that keep what was read of an object storage",
+    "compute": "where partitions run: local (in this process), ray, or ray://HOST:PORT",
+    "partitions": "partitions of a new table, where compute is not local",
+    "owner_memory_bytes": "bytes of a process that holds partitions, where compute is not local",
+    "owner_lease_s": "seconds after which a process cut off from the log answers nothing any more",
     "body_bytes_max": "bytes of a request body, decompressed",
     "upload_bytes_max": "bytes of the files that may come with one statement",
     "answer_bytes_max": "bytes of an answer to a statement",
     "request_timeout_s": "seconds that a client may be silent within its request",
     "query_timeout_s": "seconds a statement may run",
+    "query_memory_bytes_max": "bytes that a statement may gather beside the tables it reads",
+    "queries_memory_bytes_max": "the same of all that run; 0 is a quarter of the machine's memory",
     "drain_timeout_s": "seconds that a stopping server gives requests that are under way",
     "token_ttl_s": "seconds that an access or ID token is good",
     "refresh_ttl_s": "seconds that a session can be continued with its refresh token",
@@ -170,6 +223,8 @@ DESCRIPTIONS: dict[str, str] = {
     "audit_ttl_s": "seconds that entries of the audit log are kept",
     "audit_entries_max": "entries of the audit log kept of an organisation, refusals apart",
     "idempotency_ttl_s": "seconds that an Idempotency-Key is remembered",
+    "quarantine_records_max": "refused records of one source that are kept; the oldest go first",
+    "quarantine_bytes_max": "bytes of refused records of one source that are kept",
     "deployments_max": "deployments an organisation may have at a time",
     "deployment_statements_max": "statements of one deployment that may run or wait at a time",
     "tables_max": "tables a deployment may have at a time",
@@ -177,7 +232,12 @@ DESCRIPTIONS: dict[str, str] = {
     "rows_max": "different rows a field may have before its table takes no more records",
     "users_max": "users an organisation may have at a time, open invites included",
     "api_keys_max": "API keys an organisation may have at a time",
+    "endpoints_max": "endpoints an organisation may have at a time",
     "user_requests_per_s": "requests a second that one user may send; 0 is no limit",
+    "endpoint_requests_per_s": "calls a second of one endpoint by one caller; 0 is no limit",
+    "endpoint_cache_bytes_max": "bytes of endpoints' answers that are kept to be reused; 0: none",
+    "service_rows_max": "rows that each service table keeps of an organisation",
+    "service_rows_ttl_s": "seconds that rows of service tables are kept",
     "memory_bytes_max": "bytes that the shapes of all deployments may add up to; 0 is no limit",
     "source_records_per_s": "records a second that one source may send; 0 is no limit",
     "source_bytes_per_s": "bytes a second that one source may send; 0 is no limit",
@@ -218,6 +278,11 @@ def describe_settings() -> tuple[SettingInfo, ...]:
         )
         for name in Settings.__struct_fields__
     )
+
+
+def is_postgres(url: str) -> bool:
+    """Whether a database URL names a PostgreSQL server rather than a file of SQLite."""
+    return url.startswith("postgres")
 
 
 def load_settings(
@@ -324,6 +389,6 @@ def _first_name(faults: list[str], layers: tuple[_Layer, ...]) -> str:
 def _shown(name: str, value: Any) -> Any:
     if name in SECRETS:
         return None if value is None else "***"
-    if name.endswith("_url") and isinstance(value, str):
+    if isinstance(value, str) and "://" in value:
         return re.sub(r"(://[^:/@]*:)[^/]*@", r"\1***@", value)
     return str(value) if isinstance(value, Path) else value

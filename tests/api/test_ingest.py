@@ -46,12 +46,12 @@ def test_one_bad_decimal_among_many(
     answer = api.post(f"/v1/sinks/{source_id}", content=body_of(values))
     assert answer.status_code == 200
     outcome = answer.json()
-    assert list(outcome) == ["success_count", "error_count", "records"]
+    assert list(outcome)[:3] == ["success_count", "error_count", "records"]
     assert (outcome["success_count"], outcome["error_count"]) == (499, 1)
     statuses = [record["status"] for record in outcome["records"]]
     assert statuses.index("error") == 123
     error = outcome["records"][123]
-    assert list(error) == ["status", "error_code", "error_message"]
+    assert list(error)[:3] == ["status", "error_code", "error_message"]
     assert "amount" in error["error_message"]
     assert "12,5" in error["error_message"]
     assert outcome["records"][0] == {"status": "success"}
@@ -182,7 +182,8 @@ def test_bodies_without_records_store_nothing(
 
 
 def test_an_empty_list_is_a_body(api: httpx.Client, source_id: str) -> None:
-    assert stream(api, source_id, []) == {"success_count": 0, "error_count": 0, "records": []}
+    nothing = {"success_count": 0, "error_count": 0, "records": []}
+    assert stream(api, source_id, []).items() >= nothing.items()
 
 
 def test_content_type_does_not_matter(api: httpx.Client, source_id: str) -> None:

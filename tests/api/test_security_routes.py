@@ -30,6 +30,7 @@ OPEN_ROUTES = {
     ("get", "/oidc/login"),
     ("get", "/oidc/callback"),
     ("post", "/oidc/tokens"),
+    ("post", "/sinks/{source_id}/webhook"),
 }
 """Every route that may answer without credentials; another one has to be thought about."""
 
@@ -123,7 +124,7 @@ def test_bad_credentials_open_nothing(
 def test_a_key_does_what_its_scope_is_for_and_no_more(
     shared: ServerProcess, owner: httpx.Client, things: Things, closed: list[Operation]
 ) -> None:
-    for scope in (Scope.QUERY, Scope.INGEST):
+    for scope in (Scope.QUERY, Scope.INGEST, Scope.ENDPOINT):
         key = owner.post("/v1/api-keys", json={"name": scope, "scopes": [scope]}).json()["key"]
         refused = 0
         with httpx.Client(base_url=shared.url, headers={"X-API-Key": key}, timeout=60) as client:
@@ -176,9 +177,24 @@ def test_another_organisations_ids_do_not_exist(
                 {"name": "n", "scopes": ["query"], "deployment_id": ids["deployment_id"]},
             ),
             ("/v1/api-keys", {"name": "n", "scopes": ["ingest"], "source_id": ids["source_id"]}),
+            (
+                "/v1/api-keys",
+                {"name": "n", "scopes": ["endpoint"], "endpoints": [ids["endpoint_name"]]},
+            ),
+            (
+                "/v1/endpoints",
+                {"name": "e", "deployment_id": ids["deployment_id"], "statement": "select 1"},
+            ),
         ):
             assert foreigner.post(path, json=body).status_code == 404, path
-        for path in ("/v1/deployments", "/v1/sinks", "/v1/api-keys", "/v1/invites", "/v1/queries"):
+        for path in (
+            "/v1/deployments",
+            "/v1/sinks",
+            "/v1/api-keys",
+            "/v1/invites",
+            "/v1/queries",
+            "/v1/endpoints",
+        ):
             assert list(foreigner.get(path).json().values()) == [[]], path
         assert [each["email"] for each in foreigner.get("/v1/users").json()["users"]] == [OTHER[0]]
         shown = foreigner.get("/v1/audit/export").text
@@ -226,6 +242,8 @@ def check_untouched(owner: httpx.Client, things: Things) -> None:
         for each in owner.get("/v1/api-keys").json()["api_keys"]
     )
     assert len(owner.get("/v1/invites").json()["invites"]) == 1
+    (endpoint,) = owner.get("/v1/endpoints").json()["endpoints"]
+    assert (endpoint["tags"], len(endpoint["versions"])) == ({"live": 1}, 1)
 
 
 class Missing(dict[str, str]):
@@ -253,11 +271,19 @@ def body_for(operation: Operation, things: Things) -> Any:
             "table": things.table,
             "schema": SCHEMA,
         },
+        "/sinks/{source_id}/webhook": {"provider": "github", "secret": "a secret of ours"},
         "/users/{user_id}": {"role": "admin"},
         "/invites": {"email": "mine@example.net"},
         "/api-keys": {"name": "mine", "scopes": ["query"]},
+        "/endpoints": {
+            "name": "mine",
+            "deployment_id": things.ids["deployment_id"],
+            "statement": "select 1",
+        },
+        "/endpoints/{endpoint_name}/versions": {"statement": "select 2"},
+        "/endpoints/{endpoint_name}/tags/{tag}": {"version": 1},
     }
-    if operation.method == "post" and "{source_id}" in operation.path:
+    if operation.method == "post" and operation.path.endswith("{source_id}"):
         return {"records": [{"value": {"id": 2}}]}
     if operation.path.endswith("/query") or operation.path.endswith("sql"):
         return statement

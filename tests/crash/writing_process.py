@@ -14,7 +14,7 @@ from bitbrook.compute.routing import split_batch
 from bitbrook.engine.batch import Batch, Operation, OperationKind
 from bitbrook.engine.table import Table
 from bitbrook.engine.upkeep import UpkeepPolicy
-from bitbrook.engine.writer import Writer
+from bitbrook.engine.writer import Writer, Written
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 from bitbrook.stores.log import Log
 from bitbrook.stores.snapshots import LocalSnapshots
@@ -60,7 +60,7 @@ def open_table(directory: Path) -> tuple[Table, Writer, Log]:
 def write_for_ever(directory: Path, number: int) -> None:
     """Write batches from `number` on, a few at a time under way."""
     table, _, _ = open_table(directory)
-    under_way: list[tuple[int, Future[list[int]]]] = []
+    under_way: list[tuple[int, Future[Written]]] = []
     sys.stdout.write("open\n")
     while True:
         parts = split_batch(batch_of(number), SCHEMA)

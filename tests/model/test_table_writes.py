@@ -340,7 +340,7 @@ class TableMachine(RuleBasedStateMachine):
 
     def _write(self, operations: list[tuple[OperationKind, list[Record]]]) -> None:
         parts = split_batch(batch_of(self.schema, operations), self.schema)
-        changed = self.table.submit(parts).result(timeout=30)
+        changed = self.table.submit(parts).result(timeout=30).counts
         expected = [self.model.apply(kind, rows) for kind, rows in operations]
         for count, expected_count in zip(changed, expected, strict=False):
             assert expected_count is None or count == expected_count

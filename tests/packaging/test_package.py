@@ -22,7 +22,8 @@ import bitbrook
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-PARTS = ("src", "tests", "docs", "benchmarks", "packaging", "pyproject.toml", "constraints.txt")
+PARTS = ("src", "tests", "docs", "benchmarks", "packaging")
+FILES = ("pyproject.toml", "constraints.txt", "Makefile", "mkdocs.yml", "LICENSE")
 EPOCH = "1700000000"
 
 
@@ -30,7 +31,7 @@ def build(directory: Path, *, touched: bool) -> dict[str, Path]:
     """Build from a copy of the source; return what was built, by name."""
     source = directory / "source"
     source.mkdir(parents=True)
-    names = [*PARTS, "Makefile", "LICENSE", *(path.name for path in ROOT.glob("*.md"))]
+    names = [*PARTS, *FILES, *(path.name for path in ROOT.glob("*.md"))]
     names += [path.name for path in ROOT.glob("hatch_build.py")]
     skipped = shutil.ignore_patterns("__pycache__", "cache", "node_modules")
     for name in sorted(names, reverse=touched):
@@ -91,7 +92,7 @@ def test_the_sdist_can_be_tested(built: dict[str, Path]) -> None:
     (name,) = [name for name in built if name.endswith(".tar.gz")]
     with tarfile.open(built[name]) as sdist:
         names = {member.name.partition("/")[2] for member in sdist.getmembers()}
-    assert {"pyproject.toml", "README.md", "LICENSE", "packaging/Dockerfile"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "packaging/Dockerfile", "mkdocs.yml"} <= names
     assert "tests/packaging/test_package.py" in names
 
 

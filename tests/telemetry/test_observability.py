@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from api_client import ask_pql, ask_sql, create_deployment, create_source, create_table, stream
@@ -184,6 +185,22 @@ def test_the_dashboard_asks_for_what_there_is(observed: Observed) -> None:
     assert not unseen, unseen
 
 
+def test_alerts_ask_for_what_there_is(observed: Observed) -> None:
+    """Every rule is of metrics that a scrape brings, and says what to do."""
+    text = (ROOT / "packaging" / "prometheus" / "alerts.yaml").read_text()
+    (group,) = yaml.safe_load(text)["groups"]
+    metrics = observed.metrics()
+    declared = set(re.findall(r"# TYPE (\w+) counter", metrics.text))
+    for rule in group["rules"]:
+        asked = set(re.findall(r"\b(?:bitbrook|process)_\w+", rule["expr"]))
+        assert asked - metrics.names <= declared, rule["alert"]
+        assert asked or rule["alert"] == "BitbrookDown"
+        assert rule["labels"]["severity"] in {"page", "look"}
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["action"]
+    assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"]) >= 10
+
+
 def test_top_shows_it(observed: Observed) -> None:
     said = run(
         *("top", "--once", "--every", "0.3", "--url", observed.server.url),
@@ -192,6 +209,8 @@ def test_top_shows_it(observed: Observed) -> None:
     for part in (
         "requests/s",
         "write queue",
+        "checkpoints failed",
+        "filled",
         "/metrics",
         f"{observed.deployment}/{observed.table}",
     ):

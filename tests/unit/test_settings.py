@@ -47,6 +47,10 @@ def test_every_setting_can_be_set_in_the_environment_and_by_flag(name: str) -> N
         "metrics_token": "correct horse",
         "oidc_new_users": "invited",
         "oidc_email_trust": "always",
+        "catalogue": "postgresql+psycopg://db/catalogue",
+        "log": "sqlite:////var/log.db",
+        "storage": "s3://bucket/prefix",
+        "compute": "ray://head:10001",
     }.get(name, "12")
     by_environment = load_settings(None, {f"BITBROOK_{name.upper()}": value}, {})
     by_flag = load_settings(None, {}, {name: value})
@@ -111,7 +115,7 @@ def test_secrets_are_never_shown() -> None:
     secret = "correct horse battery"
     settings = load_settings(
         None,
-        {"BITBROOK_ADMIN_PASSWORD": secret, "BITBROOK_LOG_URL": "postgresql://me:hidden@db/log"},
+        {"BITBROOK_ADMIN_PASSWORD": secret, "BITBROOK_LOG": "postgresql://me:hidden@db/log"},
         {},
     )
     assert settings.admin_password == secret

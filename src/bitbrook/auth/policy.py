@@ -22,12 +22,14 @@ class Role(enum.StrEnum):
 class Right(enum.StrEnum):
     """What may be done.
 
-    VIEW: see deployments, tables and sources. QUERY: ask. INGEST: write records. MANAGE: create and
-    delete deployments, tables and sources. ADMIN: users, invites and everybody's API keys.
+    VIEW: see deployments, tables and sources. QUERY: ask. CALL: call endpoints, which ask what they
+    were published to ask. INGEST: write records. MANAGE: create and delete deployments, tables,
+    sources and endpoints. ADMIN: users, invites and everybody's API keys.
     """
 
     VIEW = "view"
     QUERY = "query"
+    CALL = "call"
     INGEST = "ingest"
     MANAGE = "manage"
     ADMIN = "admin"
@@ -37,17 +39,19 @@ class Scope(enum.StrEnum):
     """What an API key is for."""
 
     QUERY = "query"
+    ENDPOINT = "endpoint"
     INGEST = "ingest"
     ADMIN = "admin"
 
 
 RIGHTS_OF_ROLE: dict[Role, frozenset[Right]] = {
     Role.ADMIN: frozenset(Right),
-    Role.USER: frozenset({Right.VIEW, Right.QUERY, Right.INGEST, Right.MANAGE}),
+    Role.USER: frozenset({Right.VIEW, Right.QUERY, Right.CALL, Right.INGEST, Right.MANAGE}),
 }
 
 RIGHTS_OF_SCOPE: dict[Scope, frozenset[Right]] = {
-    Scope.QUERY: frozenset({Right.VIEW, Right.QUERY}),
+    Scope.QUERY: frozenset({Right.VIEW, Right.QUERY, Right.CALL}),
+    Scope.ENDPOINT: frozenset({Right.CALL}),
     Scope.INGEST: frozenset({Right.INGEST}),
     Scope.ADMIN: frozenset(Right),
 }
@@ -58,13 +62,23 @@ class BoundKind(enum.StrEnum):
 
     DEPLOYMENT = "deployment"
     SOURCE = "source"
+    ENDPOINT = "endpoint"
 
 
-class Binding(msgspec.Struct, frozen=True):
-    """The one deployment or source that an API key is good for."""
+class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The one deployment or source that an API key is good for, or the endpoints.
+
+    `others`: of several endpoints, those after the first.
+    """
 
     kind: BoundKind
     id: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Everything that it names."""
+        return (self.id, *self.others)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -84,21 +98,26 @@ class Caller(msgspec.Struct, frozen=True):
     api_key_id: str | None = None
 
     def require(
-        self, right: Right, *, deployment_id: str | None = None, source_id: str | None = None
+        self,
+        right: Right,
+        *,
+        deployment_id: str | None = None,
+        source_id: str | None = None,
+        endpoint_id: str | None = None,
     ) -> None:
-        """Return if the caller has this right, and has it for this deployment and source.
+        """Return if the caller has this right, for this deployment and source or endpoint.
 
-        What names neither concerns the whole organisation, which a bound key may not touch.
+        What names none of them concerns the whole organisation, which a bound key may not touch.
 
         Raises:
             NotAllowed: they do not; the message says which right is missing.
         """
         self.require_somewhere(right)
         if self.bound_to is not None and not self.reaches(
-            deployment_id=deployment_id, source_id=source_id
+            deployment_id=deployment_id, source_id=source_id, endpoint_id=endpoint_id
         ):
             raise NotAllowed(
-                f"this API key is bound to {self.bound_to.kind} {self.bound_to.id}; "
+                f"this API key is bound to {self.bound_to.kind} {' '.join(self.bound_to.ids)}; "
                 "use a key without a binding or with another one"
             )
 
@@ -112,13 +131,23 @@ class Caller(msgspec.Struct, frozen=True):
             who = "this API key" if self.api_key_id else f"{self.email} ({self.role})"
             raise NotAllowed(f"{who} has no right to {right}; ask an administrator for it")
 
-    def reaches(self, *, deployment_id: str | None = None, source_id: str | None = None) -> bool:
-        """Whether the caller's binding, if any, includes this deployment or source."""
+    def reaches(
+        self,
+        *,
+        deployment_id: str | None = None,
+        source_id: str | None = None,
+        endpoint_id: str | None = None,
+    ) -> bool:
+        """Whether the caller's binding, if any, includes this deployment, source or endpoint."""
         if self.bound_to is None:
             return True
-        if self.bound_to.kind is BoundKind.DEPLOYMENT:
-            return self.bound_to.id == deployment_id
-        return self.bound_to.id == source_id
+        match self.bound_to.kind:
+            case BoundKind.DEPLOYMENT:
+                return self.bound_to.id == deployment_id
+            case BoundKind.SOURCE:
+                return self.bound_to.id == source_id
+            case BoundKind.ENDPOINT:
+                return endpoint_id in self.bound_to.ids
 
 
 def rights_of(role: Role, scopes: frozenset[Scope] | None = None) -> frozenset[Right]:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bitbrook.cli.directory_options import CatalogueUrl, ConfigFile, LogUrl, settings_for
+from bitbrook.cli.directory_options import (
+    CatalogueUrl,
+    ConfigFile,
+    LogUrl,
+    StorageUrl,
+    settings_for,
+)
 from bitbrook.cli.failing import fail
 from bitbrook.errors import BitbrookError
 
@@ -31,11 +37,12 @@ def create(
     *,
     data: Data = None,
     config: ConfigFile = None,
-    catalogue_url: CatalogueUrl = None,
-    log_url: LogUrl = None,
+    catalogue: CatalogueUrl = None,
+    log: LogUrl = None,
+    storage: StorageUrl = None,
 ) -> None:
     """Back up a data directory as it is now; what earlier backups have is not stored again."""
-    settings = settings_for(data, config, catalogue_url, log_url)
+    settings = settings_for(data, config, catalogue=catalogue, log=log, storage=storage)
     with _opened(repository) as opened:
         from bitbrook.backup.create import create_backup  # noqa: PLC0415
 
@@ -115,11 +122,12 @@ def restore(
         int | None, typer.Option(help="part every table into so many partitions")
     ] = None,
     config: ConfigFile = None,
-    catalogue_url: CatalogueUrl = None,
-    log_url: LogUrl = None,
+    catalogue: CatalogueUrl = None,
+    log: LogUrl = None,
+    storage: StorageUrl = None,
 ) -> None:
     """Make a new data directory from a backup."""
-    settings = settings_for(data, config, catalogue_url, log_url)
+    settings = settings_for(data, config, catalogue=catalogue, log=log, storage=storage)
     positions = _positions(position or [])
     with _opened(repository) as opened:
         from bitbrook.backup.restore import restore_backup  # noqa: PLC0415

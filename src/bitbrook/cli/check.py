@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from bitbrook.cli.directory_options import CatalogueUrl, ConfigFile, LogUrl, settings_for
+from bitbrook.cli.directory_options import (
+    CatalogueUrl,
+    ConfigFile,
+    LogUrl,
+    StorageUrl,
+    settings_for,
+)
 from bitbrook.cli.failing import fail
 from bitbrook.errors import BitbrookError
 
@@ -16,16 +22,17 @@ def check(
     ] = None,
     *,
     config: ConfigFile = None,
-    catalogue_url: CatalogueUrl = None,
-    log_url: LogUrl = None,
+    catalogue: CatalogueUrl = None,
+    log: LogUrl = None,
+    storage: StorageUrl = None,
 ) -> None:
     """Read everything in a data directory and say what is not what was written.
 
     Changes nothing and may run beside the server. Exits with 0 if all is sound, with 1 if something
     is damaged, with 2 if it could not look.
     """
-    settings = settings_for(directory, config, catalogue_url, log_url)
-    if not settings.data.is_dir():
+    settings = settings_for(directory, config, catalogue=catalogue, log=log, storage=storage)
+    if settings.stores_in_data and not settings.data.is_dir():
         fail(f"{settings.data}: there is no such directory; name a data directory", exit_code=2)
     # Imported here because the engine takes long, which `--help` need not wait for.
     from bitbrook.backup.check import check_directory  # noqa: PLC0415

@@ -63,6 +63,17 @@ class Calls:
         """Return what a call answers."""
         return _content(self._sent(method, path, {"json": body} if body is not None else {}))
 
+    def content(self, path: str) -> bytes:
+        """Return the bytes of what is at a path."""
+        answer = self._sent("GET", path, {})
+        return answer.content if answer.is_success else bytes(_content(answer))
+
+    def delete(self, path: str) -> None:
+        """Have what is at a path be gone."""
+        answer = self._sent("DELETE", path, {})
+        if not answer.is_success:
+            _content(answer)
+
     def find(self, path: str) -> Any | None:
         """Return what is at a path, None if there is nothing."""
         answer = self._sent("GET", path, {})

@@ -31,7 +31,7 @@ def rotate(
     ] = None,
     *,
     config: ConfigFile = None,
-    catalogue_url: CatalogueUrl = None,
+    catalogue: CatalogueUrl = None,
     revoke: Annotated[
         bool,
         typer.Option(
@@ -41,8 +41,8 @@ def rotate(
     ] = False,
 ) -> None:
     """Sign with a new key from now on; the old one checks its tokens until they expire."""
-    settings = settings_for(directory, config, catalogue_url, None)
-    if not settings.data.is_dir():
+    settings = settings_for(directory, config, catalogue=catalogue)
+    if settings.catalogue is None and not settings.data.is_dir():
         fail(f"{settings.data}: there is no such directory; name a data directory", exit_code=2)
     # Imported here because it takes long, which `--help` need not wait for.
     from bitbrook.clock import SYSTEM_CLOCK  # noqa: PLC0415
@@ -50,16 +50,16 @@ def rotate(
     from bitbrook.stores.catalogue import Catalogue  # noqa: PLC0415
 
     try:
-        catalogue = Catalogue.open(settings.catalogue_database)
+        opened = Catalogue.open(settings.catalogue_database)
         try:
             key = rotate_keys(
-                catalogue,
+                opened,
                 SYSTEM_CLOCK.now_s(),
                 token_ttl_s=settings.token_ttl_s,
                 revokes=revoke,
             )
         finally:
-            catalogue.close()
+            opened.close()
     except BitbrookError as error:
         fail(error.message)
     before = "no other is good" if revoke else "the one before is good until its tokens expire"

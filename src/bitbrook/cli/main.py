@@ -6,9 +6,11 @@ import typer
 
 from bitbrook.cli.backup import app as backup
 from bitbrook.cli.check import check
+from bitbrook.cli.endpoint import app as endpoint
 from bitbrook.cli.kafka import kafka
 from bitbrook.cli.keys import app as keys
 from bitbrook.cli.load import load
+from bitbrook.cli.migrate import migrate
 from bitbrook.cli.quickstart import quickstart
 from bitbrook.cli.serve import serve
 from bitbrook.cli.top import top
@@ -32,8 +34,10 @@ app.command()(quickstart)
 app.command()(load)
 app.command()(kafka)
 app.command()(check)
+app.command()(migrate)
 app.command()(top)
 app.add_typer(backup)
+app.add_typer(endpoint)
 app.add_typer(keys)
 app.command()(version)
 

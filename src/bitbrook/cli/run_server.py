@@ -6,6 +6,7 @@ from bitbrook.api.app import build_app
 from bitbrook.api.server import bind, serve_until_stopped
 from bitbrook.console.serve import PAGES
 from bitbrook.control.service import Service
+from bitbrook.pgwire.server import postgres_server
 from bitbrook.settings import Settings
 from bitbrook.telemetry.spans import begin_tracing, end_tracing
 
@@ -14,7 +15,11 @@ def run_server(settings: Settings) -> None:
     """Serve until a signal, with what there is to know printed when it begins."""
     if settings.trace_url is not None:
         begin_tracing(settings.trace_url, version("bitbrook"))
-    with Service.open(settings) as service, bind(settings.host, settings.port) as listener:
+    with (
+        Service.open(settings) as service,
+        bind(settings.host, settings.port) as listener,
+        postgres_server(service),
+    ):
         host, port = listener.getsockname()[:2]
         scheme = "https" if settings.tls_cert else "http"
         shown_host = f"[{host}]" if ":" in host else host

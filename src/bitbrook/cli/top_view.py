@@ -69,7 +69,8 @@ def view(before: Look, now: Look, url: str) -> RenderableType:
     """Return what happened between two looks as tables."""
     parts: list[RenderableType] = [_server(before, now, url), _routes(before, now)]
     statements = _statements(before, now)
-    parts += [each for each in (statements, _tables(now), _sources(before, now)) if each.row_count]
+    others = (statements, _deployments(now), _tables(now), _sources(before, now))
+    parts += [each for each in others if each.row_count]
     return Group(*parts)
 
 
@@ -97,6 +98,9 @@ def _server(before: Look, now: Look, url: str) -> Table:
         ("write queue", _bytes(now.value("bitbrook_write_queue_bytes"))),
         ("log append", _mean(before, now, "bitbrook_log_append_seconds")),
         ("apply", _mean(before, now, "bitbrook_apply_seconds")),
+        ("checkpoint", _mean(before, now, "bitbrook_checkpoint_seconds")),
+        ("checkpoints failed", _number(_failed_checkpoints(now))),
+        ("log refusals", _number(now.value("bitbrook_log_refusals_total"))),
         ("log", f"{_bytes(_rate(before, now, 'bitbrook_log_bytes_total'))}/s"),
         ("row cache", f"{_bytes(held)} of {_bytes(allowed)}"),
         ("resident", _bytes(now.value("process_resident_memory_bytes"))),
@@ -137,6 +141,22 @@ def _statements(before: Look, now: Look) -> Table:
             at = (("language", language), ("kind", kind))
             mean = _mean(before, now, "bitbrook_statement_seconds", *at)
             table.add_row(f"{language} {kind}", _number(grown / (now.at_s - before.at_s)), mean)
+    return table
+
+
+def _failed_checkpoints(now: Look) -> float:
+    outcomes = now.by("bitbrook_checkpoints_total", "outcome")
+    return sum(count for (outcome,), count in outcomes.items() if outcome != "success")
+
+
+def _deployments(now: Look) -> Table:
+    table = _table("deployment", "memory", "shape", "filled")
+    shapes = now.by("bitbrook_deployment_memory_bytes_max", "deployment")
+    held = now.by("bitbrook_deployment_memory_bytes", "deployment")
+    for key, size_bytes in sorted(held.items()):
+        shape_bytes = shapes.get(key, 0.0)
+        filled = f"{100 * size_bytes / shape_bytes:.0f} %" if shape_bytes else "-"
+        table.add_row("/".join(key), _bytes(size_bytes), _bytes(shape_bytes), filled)
     return table
 
 

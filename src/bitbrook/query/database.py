@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+import pyarrow as pa
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
@@ -146,6 +147,13 @@ class Database(Protocol):
 
     def statements(self) -> list[StatementEntry]:
         """Return the statements that run and the last that ran, oldest first."""
+        ...
+
+    def service_rows(self, table: str) -> pa.Table:
+        """Return the rows of a service table that the caller may see, oldest first.
+
+        `table`: the name of a `ServiceTable`, whose columns they have.
+        """
         ...
 
     def bulk_places(self) -> BulkPlaces:

@@ -48,6 +48,7 @@ def test_only_administrators_administrate() -> None:
     assert rights_of(Role.ADMIN, frozenset({Scope.QUERY, Scope.INGEST})) == {
         Right.VIEW,
         Right.QUERY,
+        Right.CALL,
         Right.INGEST,
     }
 
@@ -68,3 +69,19 @@ def test_a_binding_to_a_source() -> None:
     for place in ({}, {"deployment_id": "d1"}, {"deployment_id": "s1"}, {"source_id": "s2"}):
         with pytest.raises(NotAllowed, match="bound to source s1"):
             bound.require(Right.INGEST, **place)
+
+
+def test_a_key_of_endpoints_reaches_those_alone() -> None:
+    bound = Binding(BoundKind.ENDPOINT, "e1", ("e2",))
+    rights = rights_of(Role.ADMIN, frozenset({Scope.ENDPOINT}))
+    assert rights == {Right.CALL}
+    caller = Caller("o", "u", "a@b", Role.ADMIN, rights, bound_to=bound, api_key_id="k")
+    caller.require(Right.CALL, deployment_id="d", endpoint_id="e2")
+    for right, of in (
+        (Right.CALL, {"endpoint_id": "e3"}),
+        (Right.CALL, {"deployment_id": "d"}),
+        (Right.CALL, {}),
+        (Right.QUERY, {"endpoint_id": "e1"}),
+    ):
+        with pytest.raises(NotAllowed):
+            caller.require(right, **of)

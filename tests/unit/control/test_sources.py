@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bitbrook.control.lifecycle import Status
+from bitbrook.control.live_source import Terms
 from bitbrook.errors import (
     BitbrookError,
     Conflict,
@@ -52,7 +53,7 @@ def test_a_source_comes_takes_records_and_goes(home: Any, admin: Any) -> None:
     sources = home.service.sources
     assert sources.get(admin, made.id).status is Status.RUNNING
     ingest = sources.begin_ingest(admin, made.id, body_of(1, 2, 2))
-    assert ingest.durable.result(10) is None
+    assert ingest.durable.result(10) == {0: 1}
     assert ingest.outcomes.success_count == 3
     assert count(home, admin) == 2
     home.service.lifecycle.hold()
@@ -82,7 +83,7 @@ def test_a_running_source_goes_on_after_a_restart(home: Any, admin: Any) -> None
 def test_lines_are_taken_too(home: Any, admin: Any) -> None:
     made = home.source(admin)
     lines = b'{"id": 1, "species": "a", "amount": 2}\nnonsense\n'
-    ingest = home.service.sources.begin_ingest(admin, made.id, lines, is_lines=True)
+    ingest = home.service.sources.begin_ingest(admin, made.id, lines, Terms(is_lines=True))
     ingest.durable.result(10)
     assert (ingest.outcomes.count, ingest.outcomes.success_count) == (2, 1)
     assert count(home, admin) == 1
@@ -177,17 +178,17 @@ def test_errors_and_minutes_are_kept(home: Any, admin: Any) -> None:
 def test_an_idempotency_key_is_answered_once_for_a_day(home: Any, admin: Any) -> None:
     made = home.source(admin)
     begin = home.service.sources.begin_ingest
-    first = begin(admin, made.id, body_of(1, "x"), idempotency_key="k")
+    first = begin(admin, made.id, body_of(1, "x"), Terms(idempotency_key="k"))
     first.durable.result(10)
     for _ in range(3):
-        again = begin(admin, made.id, body_of(5, 6, 7), idempotency_key="k")
-        assert again == first
+        again = begin(admin, made.id, body_of(5, 6, 7), Terms(idempotency_key="k"))
+        assert again[:2] == first[:2]
         again.durable.result(10)
     assert count(home, admin) == 1
     assert [m.requests for m in home.service.sources.metrics(admin, made.id)] == [1]
-    begin(admin, made.id, body_of(2), idempotency_key="other").durable.result(10)
+    begin(admin, made.id, body_of(2), Terms(idempotency_key="other")).durable.result(10)
     home.clock.turn(86_400)
-    begin(admin, made.id, body_of(5), idempotency_key="k").durable.result(10)
+    begin(admin, made.id, body_of(5), Terms(idempotency_key="k")).durable.result(10)
     assert count(home, admin) == 3
 
 
@@ -195,7 +196,7 @@ def test_a_key_belongs_to_a_source(home: Any, admin: Any) -> None:
     one, two = home.source(admin), home.source(admin, name="two")
     for at, source in enumerate((one, two)):
         ingest = home.service.sources.begin_ingest(
-            admin, source.id, body_of(at), idempotency_key="k"
+            admin, source.id, body_of(at), Terms(idempotency_key="k")
         )
         ingest.durable.result(10)
     assert count(home, admin) == 2
@@ -206,7 +207,7 @@ def test_the_same_key_many_times_at_once_applies_once(home: Any, admin: Any) -> 
 
     def ingest(number: int) -> Any:
         begun = home.service.sources.begin_ingest(
-            admin, made.id, body_of(number), idempotency_key="k"
+            admin, made.id, body_of(number), Terms(idempotency_key="k")
         )
         begun.durable.result(10)
         return begun.outcomes
@@ -221,24 +222,24 @@ def test_a_refused_request_uses_its_key_not_up(home: Any, admin: Any) -> None:
     made = home.source(admin)
     begin = home.service.sources.begin_ingest
     with pytest.raises(InvalidBody):
-        begin(admin, made.id, b"nonsense", idempotency_key="k")
+        begin(admin, made.id, b"nonsense", Terms(idempotency_key="k"))
     live = home.service.sources._live[made.id]
     live._compute.drop_table(live._table_id)
     with pytest.raises(TableNotFound):
-        begin(admin, made.id, body_of(1), idempotency_key="k")
+        begin(admin, made.id, body_of(1), Terms(idempotency_key="k"))
     [table] = home.service.tables.list(admin, made.deployment_id)
     live._compute.open_table(table.schema)
-    begin(admin, made.id, body_of(1), idempotency_key="k").durable.result(10)
+    begin(admin, made.id, body_of(1), Terms(idempotency_key="k")).durable.result(10)
     assert count(home, admin) == 1
 
 
 def test_a_caller_who_goes_away_cancels_nothing(home: Any, admin: Any) -> None:
     made = home.source(admin)
     begin = home.service.sources.begin_ingest
-    gone = begin(admin, made.id, body_of(1), idempotency_key="k")
+    gone = begin(admin, made.id, body_of(1), Terms(idempotency_key="k"))
     assert not gone.durable.cancel()
-    again = begin(admin, made.id, body_of(1), idempotency_key="k")
-    assert again.durable.result(10) is None
+    again = begin(admin, made.id, body_of(1), Terms(idempotency_key="k"))
+    assert again.durable.result(10) == {0: 1}
     assert count(home, admin) == 1
 
 
@@ -246,7 +247,7 @@ def test_a_caller_who_goes_away_cancels_nothing(home: Any, admin: Any) -> None:
 def test_keys_that_cannot_be(home: Any, admin: Any, key: str) -> None:
     made = home.source(admin)
     with pytest.raises(InvalidValue, match="Idempotency-Key"):
-        home.service.sources.begin_ingest(admin, made.id, body_of(1), idempotency_key=key)
+        home.service.sources.begin_ingest(admin, made.id, body_of(1), Terms(idempotency_key=key))
 
 
 def test_rates_are_kept_when_set(home: Any, admin: Any) -> None:
@@ -306,19 +307,20 @@ def test_a_stopped_service_takes_nothing(home: Any, admin: Any) -> None:
 def test_a_key_is_known_after_a_restart(home: Any, admin: Any, checkpoints: bool) -> None:
     made = home.source(admin)
     begin = home.service.sources.begin_ingest
-    first = begin(admin, made.id, body_of(1, "x"), idempotency_key="k")
+    first = begin(admin, made.id, body_of(1, "x"), Terms(idempotency_key="k"))
     first.durable.result(10)
-    begin(admin, made.id, body_of("x"), idempotency_key="nothing stored").durable.result(10)
+    begin(admin, made.id, body_of("x"), Terms(idempotency_key="nothing stored")).durable.result(10)
     if checkpoints:
         home.service.checkpoint()
     home.clock.turn(86_399)
     home.restart()
-    again = home.service.sources.begin_ingest(admin, made.id, body_of(5), idempotency_key="k")
+    begin = home.service.sources.begin_ingest
+    again = begin(admin, made.id, body_of(5), Terms(idempotency_key="k"))
     again.durable.result(10)
     assert again.outcomes == first.outcomes
     assert count(home, admin) == 1
     home.clock.turn(1)
     home.restart()
     begin = home.service.sources.begin_ingest
-    begin(admin, made.id, body_of(5), idempotency_key="k").durable.result(10)
+    begin(admin, made.id, body_of(5), Terms(idempotency_key="k")).durable.result(10)
     assert count(home, admin) == 2

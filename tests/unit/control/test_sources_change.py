@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from bitbrook.control.lifecycle import Status
+from bitbrook.control.live_source import Terms
 from bitbrook.control.rates import RateLimits, RateLimitsChange
 from bitbrook.control.sources import SourceChange
 from bitbrook.errors import Conflict, InvalidSchema, NotAllowed, NotFound, QuotaExceeded
@@ -43,7 +44,7 @@ def send(
     home: Any, caller: Any, source: Any, *values: dict[str, Any], key: str | None = None
 ) -> Any:
     begun = home.service.sources.begin_ingest(
-        caller, source.id, body_of(*values), idempotency_key=key
+        caller, source.id, body_of(*values), Terms(idempotency_key=key)
     )
     begun.durable.result(10)
     return begun.outcomes

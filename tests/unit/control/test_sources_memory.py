@@ -13,6 +13,7 @@ from bitbrook.algebra.budget import Budget
 from bitbrook.api.problems import problem_of
 from bitbrook.control import deployments, idempotency
 from bitbrook.control.batch_memory import BatchMemory
+from bitbrook.control.live_source import Terms
 from bitbrook.errors import LimitExceeded, Overloaded, ShapeExceeded
 from bitbrook.query.sql import run_sql
 
@@ -45,10 +46,10 @@ def test_a_batch_refused_for_memory_leaves_nothing(home: Any, admin: Any) -> Non
     sources = home.service.sources
     sources._memory.take(1 << 40)
     with pytest.raises(Overloaded):
-        sources.begin_ingest(admin, made.id, body_of(0, 10), idempotency_key="k")
+        sources.begin_ingest(admin, made.id, body_of(0, 10), Terms(idempotency_key="k"))
     sources._memory.give_back(1 << 40)
     assert sources.metrics(admin, made.id) == []
-    sources.begin_ingest(admin, made.id, body_of(0, 10), idempotency_key="k").durable.result(10)
+    sources.begin_ingest(admin, made.id, body_of(0, 10), Terms(idempotency_key="k")).durable.result(10)
     assert sources._memory.held_bytes == 0
 
 
@@ -61,7 +62,7 @@ def test_kept_answers_are_bounded_by_bytes(
     for number in range(30):
         body = body_of(0, 50, amount="x" * 100)
         begun = home.service.sources.begin_ingest(
-            admin, made.id, body, idempotency_key=f"k{number}"
+            admin, made.id, body, Terms(idempotency_key=f"k{number}")
         )
         begun.durable.result(10)
     assert 0 < keys._held_bytes <= 100_000
@@ -79,10 +80,10 @@ def test_values_of_a_body_are_bounded_before_they_take_memory(home: Any, admin: 
     begin = home.service.sources.begin_ingest
     lines = b"".join(b'{"id":%d}\n' % number for number in range(20_000))
     with pytest.raises(LimitExceeded, match="4,001 fields"):
-        begin(admin, made.id, lines, is_lines=True)
+        begin(admin, made.id, lines, Terms(is_lines=True))
     with pytest.raises(LimitExceeded, match="in several requests"):
         begin(admin, made.id, b'{"records":[%s]}' % b",".join([b'{"value":{"id":1}}'] * 20_000))
-    begun = begin(admin, made.id, lines[:500], is_lines=True)
+    begun = begin(admin, made.id, lines[:500], Terms(is_lines=True))
     begun.durable.result(30)
     assert begun.outcomes.success_count > 30
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from bitbrook.engine.batch import Batch, Operation, OperationKind
-from bitbrook.engine.writer import Part, Write, Writer
+from bitbrook.engine.writer import Part, Write, Writer, Written
 from bitbrook.errors import BitbrookError, Damaged, Fenced, OutcomeUnknown, Overloaded, Stopping
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, LogEntry
@@ -46,7 +46,7 @@ class Target:
     def fail(self, reason: BitbrookError) -> None:
         self.failure = self.failure or reason
 
-    def submit(self, body: bytes = b"body") -> Future[list[int]]:
+    def submit(self, body: bytes = b"body") -> Future[Written]:
         parts = [Part(self._name, 0, BATCH, body)]
         return self._writer.submit(Write(self, SCHEMA, parts))
 
@@ -87,8 +87,8 @@ def writer(log: SlowLog) -> Any:
 
 def test_an_answered_write_is_in_the_log_and_applied(writer: Writer, log: SlowLog) -> None:
     target = Target(writer, last_sequence=6)
-    assert target.submit(b"one").result(10) == [1]
-    assert target.submit(b"two").result(10) == [2]
+    assert target.submit(b"one").result(10) == ([1], {0: 7})
+    assert target.submit(b"two").result(10) == ([2], {0: 8})
     assert target.applied == [(7, b"one"), (8, b"two")]
     assert list(log.read("t.0", after=0)) == [
         LogEntry("t.0", 7, b"one"),
@@ -128,7 +128,7 @@ def test_a_refused_group_is_not_applied_and_the_next_one_is(writer: Writer, log:
     log.errors = [Overloaded("the disk is full")]
     with pytest.raises(Overloaded, match="disk is full"):
         target.submit(b"lost").result(10)
-    assert target.submit(b"kept").result(10) == [1]
+    assert target.submit(b"kept").result(10).counts == [1]
     assert target.applied == [(1, b"kept")]
 
 
@@ -140,7 +140,7 @@ def test_an_unknown_outcome_closes_the_target(writer: Writer, log: SlowLog) -> N
     with pytest.raises(OutcomeUnknown):
         target.submit().result(10)
     assert target.applied == []
-    assert other.submit().result(10) == [1]
+    assert other.submit().result(10).counts == [1]
 
 
 def test_an_unforeseen_error_of_the_log_ends_neither_thread(writer: Writer, log: SlowLog) -> None:
@@ -148,7 +148,7 @@ def test_an_unforeseen_error_of_the_log_ends_neither_thread(writer: Writer, log:
     log.errors = [ZeroDivisionError()]
     with pytest.raises(OutcomeUnknown, match="ZeroDivisionError"):
         target.submit().result(10)
-    assert other.submit().result(10) == [1]
+    assert other.submit().result(10).counts == [1]
 
 
 def test_a_fence_closes_only_the_target_behind_it(writer: Writer, log: SlowLog) -> None:
@@ -159,11 +159,11 @@ def test_a_fence_closes_only_the_target_behind_it(writer: Writer, log: SlowLog) 
     assert log.appending.wait(10)
     futures = [fenced.submit(), other.submit(), fenced.submit(), other.submit()]
     log.may_append.set()
-    assert first.result(10) == [1]
+    assert first.result(10).counts == [1]
     for future in futures[::2]:
         with pytest.raises(Fenced):
             future.result(10)
-    assert [future.result(10) for future in futures[1::2]] == [[2], [3]]
+    assert [future.result(10).counts for future in futures[1::2]] == [[2], [3]]
     assert isinstance(fenced.failure, Fenced)
     assert fenced.applied == []
 
@@ -178,7 +178,7 @@ def test_a_target_that_breaks_takes_nothing_more(writer: Writer) -> None:
         with pytest.raises(Damaged, match="broken"):
             future.result(10)
     assert target.applied == []
-    assert other.submit().result(10) == [1]
+    assert other.submit().result(10).counts == [1]
 
 
 def test_what_waits_is_bounded_by_bytes(log: SlowLog) -> None:
@@ -214,7 +214,7 @@ def test_an_accepted_write_cannot_be_cancelled(writer: Writer, log: SlowLog) -> 
     future = target.submit()
     assert not future.cancel()
     log.may_append.set()
-    assert future.result(10) == [1]
+    assert future.result(10).counts == [1]
 
 
 def test_flushing_waits_for_the_target(writer: Writer) -> None:
@@ -234,7 +234,7 @@ def test_closing_finishes_what_was_accepted(log: SlowLog) -> None:
     futures = [target.submit() for _ in range(10)]
     threading.Timer(0.05, target.may_apply.set).start()
     writer.close()
-    assert [future.result(0) for future in futures] == [[n] for n in range(1, 11)]
+    assert [future.result(0).counts for future in futures] == [[n] for n in range(1, 11)]
     with pytest.raises(Stopping):
         target.submit()
     writer.close()

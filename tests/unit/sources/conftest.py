@@ -46,7 +46,7 @@ class Source:
 
     def rows(self, *values: Any) -> list[dict[str, Any]]:
         """The records that these values become; all of them are good."""
-        batch, outcomes = self.decode_values(*values)
+        batch, outcomes, _ = self.decode_values(*values)
         assert outcomes.errors == ()
         assert batch is not None
         rows: list[dict[str, Any]] = batch.operations[0].records.to_pylist()
@@ -54,7 +54,7 @@ class Source:
 
     def error(self, value: Any) -> tuple[str, str]:
         """The code and message of the one error that a value makes."""
-        batch, outcomes = self.decode_values(value)
+        batch, outcomes, _ = self.decode_values(value)
         assert batch is None
         (error,) = outcomes.errors
         return error.code, error.message

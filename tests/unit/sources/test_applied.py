@@ -29,7 +29,7 @@ class Applied:
         self.partition = Partition(source.table, 0)
 
     def send(self, *values: Any) -> None:
-        batch, outcomes = self.source.decode_values(*values)
+        batch, outcomes, _ = self.source.decode_values(*values)
         assert outcomes.errors == ()
         self.partition.apply(self.partition.applied_sequence + 1, batch)
 

@@ -143,7 +143,9 @@ def test_a_bad_record_never_stops_the_good_ones(
 ) -> None:
     type_, config, written, code, _ = case
     source = source_of({"name": "f", "type": type_, "config": config}, allow_missing_fields=True)
-    batch, outcomes = source.decode_values({"id": 1}, b'{"id": 2, "f": %s}' % written, {"id": 3})
+    wrong = b'{"id": 2, "f": %s}' % written
+    batch, outcomes, rejected = source.decode_values({"id": 1}, wrong, {"id": 3})
+    assert rejected == [wrong]
     assert [(error.index, error.code) for error in outcomes.errors] == [(1, code)]
     assert outcomes.success_count == 2
     assert batch.operations[0].records.column("_id").to_pylist() == [1, 3]
@@ -257,14 +259,14 @@ def test_the_first_field_at_fault_is_told(source_of: Callable[..., Any]) -> None
     source = source_of({"name": "a", "type": "int"}, {"name": "b", "type": "int"})
     assert source.error({"id": 1, "a": "x", "b": "y"})[1].startswith("field 'a'")
     assert source.error({"id": 1, "a": 1, "b": "y"})[1].startswith("field 'b'")
-    batch, outcomes = source.decode_values({"id": -1, "a": 1, "b": 1}, 7, {"id": 1, "a": []})
+    batch, outcomes, _ = source.decode_values({"id": -1, "a": 1, "b": 1}, 7, {"id": 1, "a": []})
     assert batch is None
     assert [error.index for error in outcomes.errors] == [0, 1, 2]
 
 
 def test_values_are_cut_short(source_of: Callable[..., Any]) -> None:
     source = source_of({"name": "a", "type": "int"})
-    _, outcomes = source.decode_values({"id": 1, "a": "x" * 10_000})
+    _, outcomes, _ = source.decode_values({"id": 1, "a": "x" * 10_000})
     (error,) = outcomes.errors
     assert len(error.message) < 200
     assert "xxx... is not a whole number" in error.message
@@ -275,7 +277,7 @@ def test_values_are_cut_short(source_of: Callable[..., Any]) -> None:
 def test_a_row_key_has_a_longest_length(source_of: Callable[..., Any]) -> None:
     source = source_of({"name": "a", "type": "string"}, {"name": "b", "type": "strings"})
     long = "x" * (ROW_KEY_BYTES_MAX + 1)
-    batch, outcomes = source.decode_values(
+    batch, outcomes, _ = source.decode_values(
         {"id": 1, "a": long, "b": []},
         {"id": 2, "a": "", "b": ["y", long]},
         {"id": 3, "a": long[1:], "b": ["z"]},
@@ -287,7 +289,7 @@ def test_a_row_key_has_a_longest_length(source_of: Callable[..., Any]) -> None:
 
 def test_nothing_decodes_to_nothing(source_of: Callable[..., Any]) -> None:
     source = source_of({"name": "a", "type": "int"})
-    batch, outcomes = source.decode(b'{"records": []}')
+    batch, outcomes, _ = source.decode(b'{"records": []}')
     assert (batch, outcomes.count, outcomes.errors) == (None, 0, ())
 
 
@@ -335,7 +337,7 @@ def test_a_body_has_so_many_records_at_most(
 
 def test_the_batch_survives_the_log(source_of: Callable[..., Any]) -> None:
     source = source_of({"name": "a", "type": "signedIntBoolKey"}, {"name": "b", "type": "ids"})
-    batch, _ = source.decode_values({"id": 1, "a": -1, "b": [1]}, {"id": 2, "a": 1, "b": []}, 5)
+    batch, *_ = source.decode_values({"id": 1, "a": -1, "b": [1]}, {"id": 2, "a": 1, "b": []}, 5)
     logged = decode_batch(encode_batch(batch, source.table), source.table, where="here")
     assert [op.records for op in logged.operations] == [op.records for op in batch.operations]
 
@@ -347,7 +349,7 @@ def test_one_decoder_serves_several_threads(source_of: Callable[..., Any]) -> No
     ]
 
     def decode(values: list[Any]) -> tuple[pa.Array, int]:
-        batch, outcomes = source.decode_values(*values)
+        batch, outcomes, _ = source.decode_values(*values)
         return batch.operations[0].records.column("a"), len(outcomes.errors)
 
     expected = [decode(values) for values in requests]
@@ -360,7 +362,7 @@ def test_many_records_are_as_one(source_of: Callable[..., Any]) -> None:
     source = source_of({"name": "a", "type": "int"}, {"name": "s", "type": "string"})
     values = [{"id": n, "a": str(n - 500), "s": f"k{n % 3}"} for n in range(1000)]
     body = msgspec.json.encode({"records": [{"value": value} for value in values]})
-    batch, outcomes = source.decode(body)
+    batch, outcomes, _ = source.decode(body)
     assert outcomes.success_count == 1000
     assert batch.operations[0].records.to_pylist() == [
         {"_id": n, "a": n - 500, "s": [f"k{n % 3}"]} for n in range(1000)

@@ -3,15 +3,20 @@
 Tried with nested paths, long values and texts that are not plain.
 """
 
+import json
+
 import pytest
 from msgspec import Raw
 
+from bitbrook.sources.advice import Advice
 from bitbrook.sources.explain import (
-    describe_missing,
-    describe_value,
     excerpt_of,
+    explain_field,
+    explain_missing,
     explain_record,
+    explain_unreadable,
     explain_value,
+    value_of_record,
 )
 from bitbrook.sources.values import Leaf, LeafKind
 
@@ -19,17 +24,43 @@ PLAIN = Leaf("age", ("age",), LeafKind.TOKEN)
 NESTED = Leaf("age", ("who", "a"), LeafKind.TOKEN)
 
 
+ADVICE = Advice("is not 5", "five", "send 5")
+
+
 def test_values_are_named_with_their_path() -> None:
-    assert describe_value(PLAIN, Raw(b'"x"'), "is not 5") == "field 'age': \"x\" is not 5"
-    assert (
-        describe_value(NESTED, [Raw(b"1")], "is wrong") == "field 'age' (path who.a): [1] is wrong"
-    )
-    assert describe_value(PLAIN, "é\n", "is wrong") == "field 'age': \"é\\n\" is wrong"
+    error = explain_field(3, "InvalidValue", PLAIN, Raw(b'"x"'), ADVICE, excerpt="{}")
+    assert error.message == "field 'age': \"x\" is not 5; send 5"
+    assert (error.index, error.field, error.value) == (3, "age", '"x"')
+    assert (error.expected, error.mend, error.excerpt) == ("five", "send 5", "{}")
+    error = explain_field(0, "InvalidValue", NESTED, [Raw(b"1")], ADVICE, excerpt="")
+    assert error.message == "field 'age' (path who.a): [1] is not 5; send 5"
+    assert error.value == "[1]"
+
+
+def test_a_long_value_is_a_text_of_its_beginning() -> None:
+    value = explain_field(
+        0, "TooLong", PLAIN, Raw(b"[" + b"1," * 99 + b"1]"), ADVICE, excerpt=""
+    ).value
+    assert json.loads(value) == "[" + "1," * 28 + "..."
 
 
 def test_missing_fields_have_two_mends() -> None:
-    assert "allow_missing_fields" in describe_missing(PLAIN, is_identity=False)
-    assert "it identifies the record" in describe_missing(NESTED, is_identity=True)
+    plain = explain_missing(0, "MissingField", PLAIN, "", is_identity=False)
+    assert "allow_missing_fields" in plain.message
+    assert "allow_missing_fields" in plain.mend
+    nested = explain_missing(0, "MissingField", NESTED, "", is_identity=True)
+    assert "it identifies the record" in nested.message
+
+
+def test_what_is_no_json_is_told_as_text() -> None:
+    error = explain_unreadable(2, b"{not", "the line is not JSON", "write one value a line")
+    assert (error.code, error.excerpt) == ("InvalidBody", "{not")
+    assert json.loads(error.value) == "{not"
+
+
+def test_the_value_of_a_record_is_as_it_was_written() -> None:
+    assert value_of_record(Raw(b'{"value": {"a": 1.50 }}')) == b'{"a": 1.50 }'
+    assert value_of_record(Raw(b"[1]")) == value_of_record(Raw(b"{}")) == b""
 
 
 @pytest.mark.parametrize("length", [59, 60, 61, 10_000])

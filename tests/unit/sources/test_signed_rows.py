@@ -60,7 +60,7 @@ def test_nothing_is_removed_where_nothing_is_negative() -> None:
 def test_removals_are_an_operation_after_the_upsert(source_of: Callable[..., Any]) -> None:
     fields = [{"name": name, "type": "signedIntBoolKey"} for name in "ab"]
     source = source_of(*fields, allow_missing_fields=True)
-    batch, outcomes = source.decode_values(
+    batch, outcomes, _ = source.decode_values(
         {"id": 1, "a": 5, "b": -1}, {"id": 2, "a": 5}, {"id": 1, "a": -5}, {"id": 3, "b": 1}
     )
     assert outcomes.errors == ()
@@ -80,7 +80,7 @@ def test_removals_are_an_operation_after_the_upsert(source_of: Callable[..., Any
 
 def test_a_record_that_only_removes_is_a_record(source_of: Callable[..., Any]) -> None:
     source = source_of({"name": "a", "type": "signedIntBoolKey"})
-    batch, _ = source.decode_values({"id": 9, "a": -7})
+    batch, *_ = source.decode_values({"id": 9, "a": -7})
     assert [op.records.to_pylist() for op in batch.operations] == [
         [{"_id": 9, "a": None}],
         [{"_id": 9, "a": [7]}],

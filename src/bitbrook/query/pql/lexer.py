@@ -25,6 +25,7 @@ class TokenKind(enum.StrEnum):
     NUMBER = "number"
     TIME = "time"
     STRING = "string"
+    PARAMETER = "parameter"
     OPERATOR = "operator"
     PUNCTUATION = "punctuation"
     END = "end"
@@ -78,6 +79,7 @@ _TOKEN = re.compile(
     | (?P<number> [+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+) (?![0-9A-Za-z_.:-]))
     | (?P<name>   [A-Za-z_][A-Za-z0-9_-]*)
     | (?P<string> "[^"\\]*(?:\\.[^"\\]*)*" | '[^'\\]*(?:\\.[^'\\]*)*')
+    | (?P<parameter> \$[A-Za-z_][A-Za-z0-9_]* (?![A-Za-z0-9_-]))
     | (?P<operator> >< | == | != | <= | >= | = | < | >)
     | (?P<punctuation> [\[\](),])
     )""",

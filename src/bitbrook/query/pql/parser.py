@@ -6,7 +6,7 @@
     argument    name "=" value
               | name operator value | name "><" list | value ("<" | "<=") name [("<" | "<=") value]
               | value
-    value       number | string | time | "true" | "false" | "null" | name | call | list
+    value       number | string | time | "$" name | "true" | "false" | "null" | name | call | list
     list        "[" [ value { ","? value } ","? ] "]"
 
 Knows no call, no field and no type: those are the translation's. Source: the PQL reference of
@@ -14,6 +14,7 @@ FeatureBase; commas may be left out and one may trail, as there.
 """
 
 from bitbrook.errors import InvalidStatement
+from bitbrook.query.parameters import MARK, Moment, Parameters, ParameterValue
 from bitbrook.query.pql.lexer import StatementText, Token, TokenKind, tokenize
 from bitbrook.query.pql.tree import (
     Argument,
@@ -39,20 +40,21 @@ _MIRRORED = {"<": Operator.GREATER, "<=": Operator.AT_LEAST}
 _UPPER = {"<": Operator.LESS, "<=": Operator.AT_MOST}
 
 
-def parse_pql(statement: StatementText) -> Statement:
-    """Return the tree of a statement.
+def parse_pql(statement: StatementText, values: Parameters | None = None) -> Statement:
+    """Return the tree of a statement, `values` standing as literals where it names parameters.
 
     Raises:
         InvalidStatement: the text does not follow the grammar, with line, column and excerpt.
     """
-    return _Parser(statement).statement()
+    return _Parser(statement, values or {}).statement()
 
 
 class _Parser:
     """A place in a statement's tokens."""
 
-    def __init__(self, statement: StatementText) -> None:
+    def __init__(self, statement: StatementText, values: Parameters) -> None:
         self._text = statement
+        self._values = values
         self._tokens = tokenize(statement)
         self._index = 0
         self._depth = 0
@@ -132,6 +134,8 @@ class _Parser:
                 return Literal(token.value, token.offset)
             case TokenKind.TIME:
                 return TimeLiteral(token.spelling, token.offset)
+            case TokenKind.PARAMETER:
+                return self._parameter(token)
             case TokenKind.NAME if self._accept("("):
                 return self._call(token)
             case TokenKind.NAME if token.spelling in _CONSTANTS:
@@ -142,6 +146,13 @@ class _Parser:
                 return self._list(token)
         self._index -= 1
         raise self._unexpected("a value")
+
+    def _parameter(self, token: Token) -> Value:
+        name = token.spelling.removeprefix(MARK)
+        if name not in self._values:
+            message = f"parameter '{token.spelling}' has no value"
+            raise self._text.error(message, token.offset)
+        return literal_of(self._values[name], token.offset)
 
     def _list(self, opening: Token) -> ListOfValues:
         self._deepen(opening)
@@ -192,3 +203,14 @@ class _Parser:
 
     def _unexpected(self, expected: str) -> InvalidStatement:
         return self._text.error(f"expected {expected}, found {self._next}", self._next.offset)
+
+
+def literal_of(value: ParameterValue, offset: int) -> Value:
+    """Return the node that a parameter's value is in a tree."""
+    match value:
+        case Moment():
+            return TimeLiteral(value.text, offset)
+        case tuple():
+            return ListOfValues(tuple(literal_of(each, offset) for each in value), offset)
+        case _:
+            return Literal(value, offset)

@@ -53,6 +53,13 @@ def run_pql(
     return _run(parse_pql(statement_text), source)
 
 
+def run_tree(
+    statement: Statement, text: StatementText, database: Database, budget: Budget
+) -> bytes:
+    """Return the answer of a statement that is parsed already. Raises what `run_pql` does."""
+    return _run(statement, _Source(text, database, budget, None))
+
+
 class _Source(NamedTuple):
     """A statement's text, and what it runs against."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from bitbrook.query.parameters import MARK
 from bitbrook.query.sql.bind import literals, operators
 from bitbrook.query.sql.bind.aggregates import AggregateBinder
 from bitbrook.query.sql.bind.calls import scalar
@@ -235,6 +236,9 @@ class ExpressionBinder:
     def _parameter(self, node: exp.Parameter) -> Expression:
         """Return the column that `@0` means in TRANSFORM."""
         name, offset = node.this.name, offset_of(node)
+        if node.meta.get("mark") == MARK:
+            message = f"parameter '${name}' has no value; only prepared queries take parameters"
+            raise self.text.error(message, offset)
         if any(relation.alias == "@" for relation in self.scope.relations):
             column = self.scope.find_column("@", name, offset)
             if column is not None:

@@ -70,7 +70,9 @@ def plain(node: exp.Expression, statement: StatementText) -> Constant | None:
         case exp.Boolean():
             return Constant.of(bool(node.this), BOOL, offset_of(node))
         case exp.Literal() if node.is_string:
-            return Constant.of(str(node.this), STRING, offset_of(node))
+            text = Constant.of(str(node.this), STRING, offset_of(node))
+            # A text is a time only where one is meant; a parameter's value knows what it is.
+            return time_of_text(text, statement) if node.meta.get("is_time") else text
         case exp.Literal():
             return number(str(node.this), offset_of(node), statement)
         case _:

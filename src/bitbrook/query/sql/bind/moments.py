@@ -34,11 +34,13 @@ class MomentBinder:
 
     def now(self, node: Node) -> Expression:
         """Return the moment of the statement."""
+        self._scope.statement.is_fleeting = True
         now_us = self._scope.statement.now_us
         return Constant.of(now_us, timestamp(TimeUnit.MICROSECOND), offset_of(node))
 
     def today(self, node: Node) -> Expression:
         """Return the day of the statement."""
+        self._scope.statement.is_fleeting = True
         day_us = self._scope.statement.now_us // 86_400_000_000 * 86_400_000_000
         return Constant.of(day_us, timestamp(TimeUnit.MICROSECOND), offset_of(node))
 

@@ -23,6 +23,8 @@ RELATIONS_MAX = 200
 class Statement:
     """What binding a statement needs beside its tree. `now_us`: Unix microseconds, one a statement.
 
+    `is_fleeting`: it names the present moment, or what the server tells about itself, so that its
+    answer may change while no table does.
     `views_open` are the views being read, so that none is read inside itself. `answer` gives the
     rows of a query on which the columns of another depend; None where nothing can be asked.
     """
@@ -32,6 +34,7 @@ class Statement:
     now_us: int
     relation_count: int = 0
     views_open: tuple[str, ...] = ()
+    is_fleeting: bool = False
     answer: Callable[[Query], pa.Table] | None = None
 
     def next_relation(self, offset: int) -> int:

@@ -13,12 +13,16 @@ import pyarrow as pa
 from bitbrook.query.database import Database, StatementEntry, StatementStatus
 from bitbrook.query.sql.bind.scope import Statement
 from bitbrook.query.sql.describe import table_definition
-from bitbrook.query.sql.types import INT, STRING, TIMESTAMP, SqlType
+from bitbrook.query.sql.service_tables import (
+    ARROW_TYPES,
+    SERVICE_COLUMNS,
+    Columns,
+    ServiceTable,
+)
+from bitbrook.query.sql.types import INT, STRING, TIMESTAMP
 from bitbrook.telemetry.metrics import read_metrics
 
-Columns = list[tuple[str, SqlType]]
-
-_TYPES = {STRING: pa.string(), INT: pa.int64(), TIMESTAMP: pa.timestamp("us")}
+_SERVICE_NAMES = frozenset(ServiceTable)
 
 
 def find_system_table(name: str, statement: Statement) -> tuple[Columns, pa.Table] | None:
@@ -26,16 +30,36 @@ def find_system_table(name: str, statement: Statement) -> tuple[Columns, pa.Tabl
 
     The rows' columns are called c0, c1 and so on, as those of every relation that is no table.
     """
+    if name in _SERVICE_NAMES:
+        table = ServiceTable(name)
+        statement.is_fleeting = True
+        columns = SERVICE_COLUMNS[table]
+        rows = statement.database.service_rows(name)
+        return columns, rows.rename_columns([f"c{index}" for index in range(len(columns))])
     found = _TABLES.get(name)
     if found is None:
         return None
+    statement.is_fleeting = True
     columns, rows_of = found
-    rows = list(rows_of(statement.database))
+    listed = list(rows_of(statement.database))
     arrays = [
-        pa.array([row[index] for row in rows], _TYPES[kind])
+        pa.array([row[index] for row in listed], ARROW_TYPES[kind])
         for index, (_, kind) in enumerate(columns)
     ]
     return columns, pa.Table.from_arrays(arrays, [f"c{index}" for index in range(len(columns))])
+
+
+def system_columns(name: str) -> Columns | None:
+    """Return the columns of a system table, None if the name is of no such table."""
+    if name in _SERVICE_NAMES:
+        return SERVICE_COLUMNS[ServiceTable(name)]
+    found = _TABLES.get(name)
+    return None if found is None else found[0]
+
+
+def system_tables() -> list[str]:
+    """Return the names of the system tables."""
+    return sorted([*_TABLES, *_SERVICE_NAMES])
 
 
 Row = tuple[Any, ...]

@@ -9,6 +9,8 @@ from typing import ClassVar
 from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
+from bitbrook.query.parameters import MARK
+
 _NEVER_JOINED = frozenset({"END", "NULL", "TRUE", "FALSE"})
 _JOINABLE = frozenset({TokenType.VAR, TokenType.NUMBER})
 
@@ -16,6 +18,10 @@ _JOINABLE = frozenset({TokenType.VAR, TokenType.NUMBER})
 class BitbrookTokenizer(Tokenizer):
     """Splits a statement into tokens."""
 
+    SINGLE_TOKENS: ClassVar[dict[str, TokenType]] = {
+        **Tokenizer.SINGLE_TOKENS,
+        MARK: TokenType.PARAMETER,
+    }
     IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
     QUOTES: ClassVar[list[tuple[str, str] | str]] = ["'"]
     STRING_ESCAPES: ClassVar[list[str]] = ["'"]

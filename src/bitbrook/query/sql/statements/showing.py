@@ -7,6 +7,7 @@ from bitbrook.errors import NotFound
 from bitbrook.query.results.sql_answer import SqlAnswer
 from bitbrook.query.sql.bind.queries import bind_query
 from bitbrook.query.sql.bind.scope import Scope, Statement
+from bitbrook.query.sql.bind.system import system_columns, system_tables
 from bitbrook.query.sql.describe import table_definition, view_definition
 from bitbrook.query.sql.dialect.parse import parse_query
 from bitbrook.query.sql.positions import StatementText
@@ -62,7 +63,6 @@ _DATABASES: dict[str, SqlType] = {
     "units": INT,
     "description": STRING,
 }
-SYSTEM_TABLES = ("fb_exec_requests", "fb_performance_counters", "fb_table_ddl")
 
 
 def show_tables(cursor: Cursor, session: Session) -> SqlAnswer:
@@ -73,7 +73,7 @@ def show_tables(cursor: Cursor, session: Session) -> SqlAnswer:
     rows = [_table_row(table, times.get(table.name)) for table in session.database.tables()]
     rows += [(name, name, "", "", None, None, False, 0, "") for name in session.database.views()]
     if with_system:
-        rows += [(name, name, "", "", None, None, True, 0, "") for name in SYSTEM_TABLES]
+        rows += [(name, name, "", "", None, None, True, 0, "") for name in system_tables()]
     return session.listing(_TABLES, sorted(rows, key=lambda row: str(row[1])))
 
 
@@ -105,6 +105,9 @@ def show_columns(cursor: Cursor, session: Session) -> SqlAnswer:
     if view is not None:
         columns = _view_columns(name, view, session)
         return session.listing(_COLUMNS, [_plain_row(*column) for column in columns])
+    system = system_columns(name)
+    if system is not None:
+        return session.listing(_COLUMNS, [_plain_row(*column) for column in system])
     table = find_table(name, offset, session)
     identity = _plain_row("_id", STRING if table.is_keyed else ID)
     rows = [identity, *(_column_row(field) for field in table.fields)]
