@@ -9,7 +9,7 @@ CLIENTS ?= 3
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian quickstart screenshots serve docs test test-fast lint audit types fmt bench soak lock clean fuzz kafka twins
+.PHONY: help setup debian quickstart screenshots serve docs test test-fast lint audit types fmt bench soak lock clean fuzz kafka pgjdbc twins
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,10 +53,17 @@ kafka: ## fetch Apache Kafka for its tests, where Java and Maven are
 	    || echo "Kafka could not be fetched; its tests run against librdkafka's own broker alone"; \
 	else echo "without java and mvn, Kafka's tests run against librdkafka's own broker alone"; fi
 
-# Tests that wait for browsers, brokers and processes more than they compute.
-WAITING := $(addprefix tests/,backup client console faults kafka packaging telemetry upgrade)
+pgjdbc: ## fetch PostgreSQL's JDBC driver for the tests of its protocol, where Java and Maven are
+	@if ls tests/pgwire/jars/postgresql-*.jar >/dev/null 2>&1; then :; \
+	elif command -v mvn >/dev/null && command -v java >/dev/null; then \
+	  mvn -q -B -f tests/pgwire/pom.xml dependency:copy-dependencies -DoutputDirectory=jars \
+	    || echo "the JDBC driver could not be fetched; its test is skipped"; \
+	else echo "without java and mvn, the test of the JDBC driver is skipped"; fi
 
-test: setup debian kafka lint types ## lint, types and every test
+# Tests that wait for browsers, brokers and processes more than they compute.
+WAITING := $(addprefix tests/,backup client console faults kafka packaging pgwire scale telemetry upgrade)
+
+test: setup debian kafka pgjdbc lint types ## lint, types and every test
 	$(MAKE) --no-print-directory --jobs 2 test-computing test-waiting
 
 test-computing: setup # half of `test`

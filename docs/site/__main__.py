@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 from docs.site.checks import faults_of
-from docs.site.http_page import MissingExample, http_page
+from docs.site.http_page import MissingExample, http_page, with_docstrings
 from docs.site.pages import ROOT, PageFault, assemble
 from docs.site.server import serving
-from docs.site.tables import benchmark_results, errors_table, settings_table
+from docs.site.tables import benchmark_results, errors_table, settings_table, soak_results
 from docs.site.tour import TourFailed, take_tour
 
 BUILD = ROOT / "build" / "docs"
@@ -31,10 +31,11 @@ def build_site(directory: Path, url: str) -> Path:
     """
     description = httpx.get(f"{url}/openapi.json", timeout=60.0).json()
     generated = {
-        "http": http_page(description, take_tour(url)),
+        "http": http_page(with_docstrings(description), take_tour(url)),
         "settings": settings_table(),
         "errors": errors_table(),
         "benchmark-results": benchmark_results(),
+        "soak": soak_results(),
     }
     shutil.rmtree(directory, ignore_errors=True)
     assemble(directory / "pages", generated)

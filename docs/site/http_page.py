@@ -5,12 +5,15 @@ body and of its answer, and the example that the tour brought. Paths that mean t
 share a section. An operation without an example is a fault, so that none is left out.
 """
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from docs.site.tour import Example
 
+SOURCE = Path(__file__).parents[2] / "src" / "bitbrook"
 METHODS = ("get", "post", "put", "patch", "delete")
 TITLES = {
     "tokens": "Tokens and signing in",
@@ -80,6 +83,24 @@ def http_page(description: Node, examples: Mapping[tuple[str, str], Example]) ->
     return "\n".join(lines)
 
 
+def with_docstrings(description: Node) -> Node:
+    """Return a description whose bodies are told in the words of the structs that they are made of.
+
+    The framework gives a body its struct's name and leaves out what the struct says of itself.
+    """
+    told: dict[str, str] = {}
+    # The API's own structs come last, and win over those of the same name that lie below it.
+    for path in sorted(SOURCE.rglob("*.py"), key=lambda path: path.parent.name == "api"):
+        if path.parent.name != "client":
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef):
+                    told[node.name] = " ".join((ast.get_docstring(node) or "").split())
+    for name, schema in description.get("components", {}).get("schemas", {}).items():
+        if name in told:
+            schema.setdefault("description", told[name])
+    return description
+
+
 def _operations(description: Node) -> Iterator[Operation]:
     """Give every operation with all of its paths."""
     found: dict[tuple[str, str, str], list[tuple[str, Node]]] = {}
@@ -144,13 +165,12 @@ def _also(paths: list[str]) -> str:
 
 
 def _parameters(node: Node, path: str) -> list[str]:
-    """Return the parameters that stand in a query or a header; those of the path speak."""
+    """Return the parameters, those of the shown path first."""
     rows = [
         f"| `{each['name']}` | {each['in']} | {_type(each.get('schema', {}))} "
         f"| {_cell(each.get('description', ''))} |"
-        for each in node.get("parameters", [])
-        if each["in"] != "path" or f"{{{each['name']}}}" not in path
-        if each["in"] != "path"
+        for each in sorted(node.get("parameters", []), key=lambda each: each["in"] != "path")
+        if each["in"] != "path" or f"{{{each['name']}}}" in path
     ]
     return ["| parameter | in | type | |", "|---|---|---|---|", *rows, ""] if rows else []
 
@@ -159,9 +179,16 @@ def _body(node: Node, description: Node) -> list[str]:
     content = node.get("requestBody", {}).get("content", {})
     lines: list[str] = []
     for kind, media in content.items():
-        rows = list(_rows(media.get("schema", {}), description))
+        rows = list(_rows(media.get("schema", {}), description, is_sent=True))
         if rows:
-            lines += [f"Body, `{kind}`:", "", "| key | type | |", "|---|---|---|", *rows, ""]
+            lines += [
+                f"Body, `{kind}`. {_told(media, description)}".rstrip(),
+                "",
+                "| key | type | |",
+                "|---|---|---|",
+                *rows,
+                "",
+            ]
         else:
             schema = media.get("schema", {})
             told = schema.get("description") or _type(schema)
@@ -175,9 +202,16 @@ def _answer(node: Node, description: Node) -> list[str]:
         if not status.isdigit():
             continue
         media = answer.get("content", {}).get("application/json", {})
-        rows = list(_rows(media.get("schema", {}), description))
+        rows = list(_rows(media.get("schema", {}), description, is_sent=False))
         if rows:
-            lines += [f"Answer, {status}:", "", "| key | type | |", "|---|---|---|", *rows, ""]
+            lines += [
+                f"Answer, {status}. {_told(media, description)}".rstrip(),
+                "",
+                "| key | type | |",
+                "|---|---|---|",
+                *rows,
+                "",
+            ]
         else:
             lines += [f"Answer: {status}.", ""]
     return lines
@@ -189,22 +223,36 @@ def _example_answer(example: Example) -> list[str]:
     return [f"```{example.kind}", example.answer, "```", ""]
 
 
-def _rows(schema: Node, description: Node, prefix: str = "", depth: int = 0) -> Iterator[str]:
-    """Give a row for each key of an object, those of objects within under their path."""
+def _told(media: Node, description: Node) -> str:
+    """Return what a body is, as far as the description says it."""
+    schema = _resolved(media.get("schema", {}), description)
+    return " ".join(schema.get("description", "").split()).replace("<", "&lt;")
+
+
+def _rows(
+    schema: Node, description: Node, *, is_sent: bool, prefix: str = "", depth: int = 0
+) -> Iterator[str]:
+    """Give a row for each key of an object, those of objects within under their path.
+
+    `is_sent`: whether a caller sends it, and has to know which keys must be there.
+    """
     schema = _resolved(schema, description)
-    required = set(schema.get("required", ()))
+    required = set(schema.get("required", ())) if is_sent else set()
     for name, each in schema.get("properties", {}).items():
-        place = f"{prefix}{name}"
         inner = _resolved(each, description)
-        must = "required" if name in required and not prefix else ""
+        must = "required" if name in required else ""
         told = _cell(inner.get("description", ""))
         notes = "; ".join(filter(None, (must, told, _choices(inner))))
-        yield f"| `{place}` | {_type(inner)} | {notes} |"
+        yield f"| `{prefix}{name}` | {_type(inner)} | {notes} |"
         if depth + 1 < DEPTH_MAX:
-            if inner.get("type") == "array":
-                yield from _rows(inner.get("items", {}), description, f"{place}[].", depth + 1)
-            else:
-                yield from _rows(inner, description, f"{place}.", depth + 1)
+            is_list = inner.get("type") == "array"
+            yield from _rows(
+                inner.get("items", {}) if is_list else inner,
+                description,
+                is_sent=is_sent,
+                prefix=f"{prefix}{name}{'[]' if is_list else ''}.",
+                depth=depth + 1,
+            )
 
 
 def _resolved(schema: Node, description: Node) -> Node:

@@ -52,6 +52,26 @@ def benchmark_results() -> str:
     return "\n".join(re.sub(r"^#", "##", path.read_text()) for path in newest.values())
 
 
+def soak_results() -> str:
+    """Return what the newest soak found: the middle third of its time beside the last."""
+    path = max(RESULTS.glob("*-soak.json"))
+    found = msgspec.json.decode(path.read_bytes())
+    memory, descriptors = found["memory_bytes"], found["descriptors"]
+    rows = [
+        f"| memory | {memory['middle'] / 1e6:,.0f} MB | {memory['last'] / 1e6:,.0f} MB |",
+        f"| descriptors | {descriptors['middle']} | {descriptors['last']} |",
+    ]
+    for kind, times in found["latencies"].items():
+        first, last = times["p99_ms_middle"], times["p99_ms_last"]
+        rows.append(f"| {kind}, p99 of {times['answers']:,} | {first:,.1f} ms | {last:,.1f} ms |")
+    faults = "; ".join(found["faults"]) or "none"
+    told = (
+        f"{path.stem.removesuffix('-soak')}: {found['seconds'] / 60:,.0f} minutes, "
+        f"{found['records']:,} records at the end. Faults: {faults}."
+    )
+    return "\n".join([told, "", "| | middle third | last third |", "|---|---:|---:|", *rows])
+
+
 def _errors(error: type[BitbrookError]) -> Iterator[type[BitbrookError]]:
     """Give the classes below one, each before those below it."""
     for each in error.__subclasses__():

@@ -19,7 +19,7 @@ from docs.site.server import ADDRESS, EMAIL, PASSWORD
 LINES_MAX = 12
 """Lines of an answer in text that are shown."""
 
-POLLS_MAX = 300
+POLLS_MAX = 1_500
 SIGNATURE = "X-Hub-Signature-256"
 LITERAL = ("table", "field", "endpoint_name", "tag")
 """Parts of paths that a reader types as they are; the others are the shell's variables."""

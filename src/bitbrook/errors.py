@@ -233,7 +233,10 @@ class Fenced(Overloaded):
 
 
 class PartitionUnavailable(Overloaded):
-    """Some partitions could not be asked; the message names them and why; nothing was applied."""
+    """Some partitions did not answer; the message names them and why.
+
+    Of a write, the other partitions have their part; who sends it again completes it.
+    """
 
     code = "PartitionUnavailable"
 

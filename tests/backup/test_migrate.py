@@ -83,6 +83,9 @@ def test_a_server_moves_and_comes_back(tmp_path: Path, database_url: str, s3: S3
         assert after != before
         back = ("--data", tmp_path / "elsewhere", *away, "--to-data", tmp_path / "back")
         assert "uses this" in run("migrate", *back, status=1)
+        # From another machine, which cannot see the directory, the database tells.
+        there = ("--data", tmp_path / "nowhere", *away, "--to-data", tmp_path / "back")
+        assert "use this database" in run("migrate", *there, status=1)
     assert not (tmp_path / "elsewhere" / "log.db").exists()
     assert not (tmp_path / "elsewhere" / "snapshots").exists()
     assert "already" in run("migrate", "--data", tmp_path / "data", *moved, status=1)
@@ -95,10 +98,11 @@ def test_a_server_moves_and_comes_back(tmp_path: Path, database_url: str, s3: S3
         assert answers_of(api, deployment_id) == after
 
 
-@pytest.fixture
-def original(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with two tables of every type of field, some of it in the log alone."""
-    stored = StoredDirectory(tmp_path / "data")
+    directory = tmp_path_factory.mktemp("written") / "data"
+    stored = StoredDirectory(directory)
     for name, is_keyed in (("by_number", False), ("by_key", True)):
         table = stored.create_table(name, is_keyed=is_keyed)
         for number in range(4):
@@ -106,7 +110,13 @@ def original(tmp_path: Path) -> Path:
                 stored.service.checkpoint()
             stored.write(table, records_of(number, 300, is_keyed=is_keyed, ids_max=5_000))
     stored.abandon()
-    return tmp_path / "data"
+    return directory
+
+
+@pytest.fixture
+def original(written: Path, tmp_path: Path) -> Path:
+    """The same, to be done with as a test likes."""
+    return Path(shutil.copytree(written, tmp_path / "data"))
 
 
 @contextlib.contextmanager
@@ -170,6 +180,9 @@ def test_places_that_hold_something_else_are_left_alone(
         said = run("migrate", "--data", original, flag, place, *fresh, status=1)
         assert words in said, said
     assert contents_of(tmp_path / "other")["mine"]["count"] == 10
+    said = run("migrate", "--data", tmp_path / "typo", "--to-data", tmp_path / "x", status=1)
+    assert "no such directory" in said
+    assert not (tmp_path / "typo").exists()
     said = run("migrate", "--data", original, status=2)
     assert "those that there are" in said
     assert "s5://" in run("migrate", "--data", original, "--to-storage", "s5://x", status=2)

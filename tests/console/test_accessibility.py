@@ -57,6 +57,7 @@ def test_every_page(
         ("/sources", "Sources"),
         (f"/s/{stage.source_id}", stage.source),
         (f"/new-source?d={stage.deployment_id}", "New source"),
+        ("/endpoints", "Endpoints"),
         ("/account", "Account"),
         ("/keys", "API keys"),
         ("/users", "Users"),

@@ -100,7 +100,7 @@ def run_page(
 
 def _script(step: Step) -> str:
     # What has just been created or deleted takes a moment; a reader types no faster.
-    pause = "sleep 0.3\n" if _CHANGES.search(step.command) else ""
+    pause = "sleep 0.4\n" if _CHANGES.search(step.command) else ""
     return f"{step.command}\necho; echo '{MARK}'\n{pause}"
 
 

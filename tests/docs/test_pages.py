@@ -27,7 +27,7 @@ from tests.docs.pages import (
 from api_client import create_deployment
 from server_process import ServerProcess
 
-WITH_SHELLS_OF_THEIR_OWN = {"operations.md"}
+WITH_SHELLS_OF_THEIR_OWN = {"operations.md", "scale.md"}
 """Pages whose commands want a data directory that nobody else uses."""
 
 RUN_ELSEWHERE = {
@@ -36,6 +36,7 @@ RUN_ELSEWHERE = {
     ("sql", "sql.md"): "tests/sql/test_docs.py",
     ("pql", "pql.md"): "tests/pql/test_docs.py",
     ("sh", "operations.md"): "tests/docs/test_operations_page.py",
+    ("sh", "scale.md"): "tests/docs/test_scale_page.py",
 }
 """Who runs the blocks of a language on a page, where it is not this module."""
 
@@ -50,6 +51,7 @@ NOT_RUN = {
     "loading.md elsewhere": 1,  # a Kafka broker; tests/kafka has one
     "postgres.md elsewhere": 1,  # a certificate, and a port that is always the same
     "quickstart.md elsewhere": 1,  # pip, from an index of packages
+    "scale.md elsewhere": 3,  # Docker, Kubernetes, machines; tests/scale has two nodes
     "from-clickhouse.md theirs": 11,
     "from-featurebase.md theirs": 7,
     "from-rockset.md theirs": 10,

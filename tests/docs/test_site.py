@@ -72,6 +72,7 @@ def test_every_route_has_its_section(site: Path, description: dict) -> None:
             # The first line of what it does, as a browser shows it.
             first = item[method]["summary"].partition("\n")[0].replace("`", "")
             assert first in text, path
+    assert "A deployment. endpoint: where its statements go." in text, "what structs say"
     assert "correct horse" in text
     assert "eyJ" in text, "an example shows a token"
     assert not re.search(r"eyJ[\w-]{40}", text), "and no more than its beginning"
@@ -88,6 +89,18 @@ def test_every_setting_and_code_is_told(site: Path) -> None:
         pending += below
         for error in below:
             assert re.search(rf"\| `{error.code}` \| {error.status} \| (yes)? *\| \w", told)
+
+
+def test_figures_are_those_that_benchmarks_wrote(site: Path) -> None:
+    """The newest of each kind, none typed by hand."""
+    text = html.unescape(re.sub(r"<[^>]+>", "", (site / "benchmarks.html").read_text()))
+    newest = max((DOCS.parent / "benchmarks" / "results").glob("*-1e+07.md")).read_text()
+    for row in re.findall(r"^\| (.+) \|$", newest, re.MULTILINE):
+        for cell in row.split(" | "):
+            assert cell.strip() in text or cell.startswith("-"), cell
+    hand_written = (DOCS / "benchmarks.md").read_text()
+    assert not re.search(r"\d+(\.\d+)? (ms|s|MB|GB|x)\b", hand_written)
+    assert "middle third" in text
 
 
 def test_pictures_are_drawn_into_the_page(site: Path) -> None:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from api_client import unique_name
-from scale.stack import Stack, eventually
+from scale.stack import SHAPE, Stack, eventually
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
 def deployment_id(stack: Stack) -> str:
     """A deployment of two owners, one on each node."""
     with stack.server.client(stack.server.token()) as client:
-        body = {"name": unique_name("d"), "deployment_options": {"shape": "8GB"}}
+        body = {"name": unique_name("d"), "deployment_options": {"shape": SHAPE}}
         created = client.post("/v1/deployments", json=body).json()
         path = f"/v1/deployments/{created['id']}"
         assert created["status"] == "CREATING", created

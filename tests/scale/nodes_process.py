@@ -1,18 +1,21 @@
 """A Ray cluster of two nodes on this machine, as a process that is told what to do on its input.
 
 It prints a line of JSON once the nodes run, {"address": "HOST:PORT"}, and another after each
-command: `kill` ends the second node as a power failure would, `add` starts another one in its
-place, `owners` tells the processes of all owners. It ends the nodes when its input ends. The nodes
-notice each other's death within seconds.
+command: `raylet` tells the process of the second node, `remove` takes note that it has ended, `add`
+starts another one in its place; `owners` tells the processes of all owners. It ends the nodes when
+its input ends. The nodes notice each other's death within seconds.
 """
 
 import json
+import os
 import sys
 
 import ray
 from ray.cluster_utils import Cluster
 
-HEALTH = {
+CONFIGURATION = {
+    # Else owners wait for every other process of the machine.
+    "worker_niceness": 0,
     "health_check_initial_delay_ms": 500,
     "health_check_period_ms": 500,
     "health_check_timeout_ms": 1_000,
@@ -20,10 +23,13 @@ HEALTH = {
 }
 NODE = {
     "num_cpus": 1,
-    "memory": 64 << 30,
+    # Not that of the machine: nothing is so large here.
+    "memory": 256 << 30,
     "object_store_memory": 100 << 20,
     "include_dashboard": False,
 }
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what Ray has to say goes elsewhere
 # Not 127.0.0.1, which Ray takes for the address of the machine to others.
 HEAD, SECOND = "127.0.0.2", "127.0.0.3"
 
@@ -39,15 +45,15 @@ def owners() -> dict[str, tuple[int, str]]:
 
 def tell(told: dict[str, object]) -> None:
     """Answer with a line."""
-    sys.stdout.write(f"{json.dumps(told)}\n")
-    sys.stdout.flush()
+    ANSWERS.write(f"{json.dumps(told)}\n")
+    ANSWERS.flush()
 
 
 def main() -> None:
     """Run the nodes, and do as told."""
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={**NODE, "node_ip_address": HEAD, "_system_config": HEALTH},
+        head_node_args={**NODE, "node_ip_address": HEAD, "_system_config": CONFIGURATION},
     )
     second = cluster.add_node(**NODE, node_ip_address=SECOND)
     ray.init(address=cluster.address, log_to_driver=False)
@@ -55,11 +61,13 @@ def main() -> None:
     for line in sys.stdin:
         told: dict[str, object] = {}
         match line.strip():
-            case "kill":
-                second.kill_raylet(check_alive=False, wait=True)
-                cluster.remove_node(second, allow_graceful=False)
             case "add":
                 second = cluster.add_node(**NODE, node_ip_address=SECOND)
+            case "raylet":
+                [raylet] = second.all_processes["raylet"]
+                told["pid"] = raylet.process.pid
+            case "remove":
+                cluster.remove_node(second, allow_graceful=False)
             case "owners":
                 told["owners"] = owners()
         tell(told)

@@ -6,6 +6,7 @@ bitbrook servers in front of it.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,9 @@ import pytest
 from postgres_process import PostgresProcess
 from server_process import ServerProcess
 
-OWNER_BYTES = 4 << 30  # a shape of 8GB has two owners
+OWNER_BYTES = 32 << 30
+SHAPE = "64GB"
+"""A shape of two owners; 8GB has one."""
 LEASE_S = 1.0
 TIMEOUT_S = 120.0
 ENVIRONMENT = {"RAY_usage_stats_enabled": "0", "RAY_worker_register_timeout_seconds": "120"}
@@ -49,7 +52,15 @@ class Nodes:
 
     def kill(self) -> None:
         """End the second node as a power failure would."""
-        self._tell("kill")
+        os.kill(self.raylet(), signal.SIGKILL)
+
+    def raylet(self) -> int:
+        """Return the process of the second node."""
+        return int(self._tell("raylet")["pid"])
+
+    def remove(self) -> None:
+        """Take note that the second node has ended."""
+        self._tell("remove")
 
     def add(self) -> None:
         """Have a second node again."""

@@ -13,13 +13,14 @@ from bitbrook.errors import InvalidValue
 MAX_AGE_S = 600
 
 _ORIGIN = re.compile(r"https?://[^/?#\s,]+", re.ASCII)
-_METHODS = b"GET, POST, PATCH, DELETE"
+_METHODS = b"GET, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
     b"authorization, x-api-key, content-type, accept, idempotency-key, x-request-id, "
-    b"content-encoding"
+    b"content-encoding, x-min-seq"
 )
 _ANSWER_HEADERS = (
-    b"x-request-id, x-query-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+    b"x-request-id, x-query-id, x-min-seq, retry-after, ratelimit-limit, ratelimit-remaining, "
+    b"ratelimit-reset"
 )
 
 

@@ -23,6 +23,7 @@ from bitbrook.errors import BitbrookError, Damaged
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.settings import Settings
 from bitbrook.stores.blocks import Block, faulty_pieces
+from bitbrook.stores.sql import is_used
 from bitbrook.stores.wal import check_wal
 
 RESTORE = "restore the data directory from a backup: bitbrook backup restore"
@@ -67,13 +68,14 @@ def check_directory(settings: Settings) -> Report:
     Raises:
         Overloaded: it cannot be looked at now.
     """
-    served = is_served(settings.data)
+    databases = (settings.log_database, settings.catalogue_database)
+    served = is_served(settings.data) or any(is_used(url) for url in databases)
     findings: list[Finding] = []
     tables: list[CheckedTable] = []
     try:
         if not served:
             # A server that writes would be met in the middle of it.
-            for url in (settings.log_database, settings.catalogue_database):
+            for url in databases:
                 _check_write_ahead(url)
         with open_image(settings) as image:
             findings += _database_findings(image, settings)

@@ -213,6 +213,7 @@ def contained(partition: PartitionImage, image: Image, schema: TableSchema) -> i
     """
     if partition.manifest is None:
         return 0
+    image.snapshots.prepare(partition.name, partition.manifest.blocks)
     opened = Partition(schema, 0)
     for number, stored in partition.manifest.shards.items():
         pieces = image.blocks.read(partition.name, stored.block)

@@ -70,6 +70,8 @@ def migrate_stores(source: Settings, target: Settings, tell: Tell) -> Moved:
         Damaged: what is stored is not what was written; a server of `target` finds nothing.
         Overloaded: a store is out of reach; the move can be begun again.
     """
+    if source.stores_in_data and not source.data.is_dir():
+        raise Damaged(f"{source.data}: there is no such directory; name a data directory")
     moves = _Moves(source, target)
     with ExitStack() as held:
         for directory in _directories(source, target):

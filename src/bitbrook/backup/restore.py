@@ -95,6 +95,8 @@ def restore_backup(
             with suppress(BitbrookError):
                 restored.undo(settings, schemas_of(catalogue).values())
             raise
+        finally:
+            restored.close()
     return tables
 
 
@@ -159,10 +161,12 @@ class _Restored:
             tables.append(
                 RestoredTable(table.name, table.deployment, count, schema.partition_count)
             )
-        self._log.close()
-        log.close()
         shutil.rmtree(self._aside, ignore_errors=True)
         return tables
+
+    def close(self) -> None:
+        self._log.close()
+        self._final_log.close()
 
     def undo(self, settings: Settings, schemas: Iterable[TableSchema]) -> None:
         """Leave those stores empty, as they were, that are not in the directory."""

@@ -236,7 +236,6 @@ class _calls:  # noqa: N801 - reads as what is done
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self._connected.__exit__(kind, error, traceback)
-        except CallFailed as failure:
-            fail(failure.message)
+        self._connected.__exit__(kind, error, traceback)
+        if isinstance(error, CallFailed):
+            fail(error.message)

@@ -85,7 +85,8 @@ class RayCluster:
         reserved = self._find_group(group)
         if reserved is None:
             raise PartitionUnavailable(f"nothing is reserved for owner {name}")
-        actor = ray.remote(concurrency_groups=CONCURRENCY)(Owner).options(
+        remote: Any = ray.remote  # its annotations do not know of concurrency groups
+        actor = remote(concurrency_groups=CONCURRENCY)(Owner).options(
             name=name,
             namespace=self._namespace,
             lifetime="detached",
@@ -98,7 +99,7 @@ class RayCluster:
                 placement_group_bundle_index=slot,
             ),
         )
-        handle: Any = actor.remote(name, self._owner_settings)
+        handle = actor.remote(name, self._owner_settings)
         with self._lock:
             self._handles[name] = handle
 
@@ -171,24 +172,23 @@ class RayCluster:
 
 def _join(address: str, namespace: str) -> None:
     """Become a driver of the cluster at an address."""
+    # It warns of what is meant so: that owners go with their bundles.
+    logging.getLogger("ray").setLevel(logging.ERROR)
     options: dict[str, Any] = {
         "namespace": namespace,
         "log_to_driver": False,
         "configure_logging": False,
-        # It warns of what is meant so: owners go with their bundles.
-        "logging_level": logging.ERROR,
-        "include_dashboard": False,
     }
     try:
-        if address == ANYWHERE:
-            try:
-                options.pop("include_dashboard")
-                ray.init(address="auto", **options)
-            except ConnectionError:
-                ray.init(address="local", include_dashboard=False, **options)
+        if address != ANYWHERE:
+            ray.init(address=address.removeprefix(PREFIX), **options)
             return
-        options.pop("include_dashboard")
-        ray.init(address=address.removeprefix(PREFIX), **options)
+        try:
+            ray.init(address="auto", **options)
+        except ConnectionError:
+            # By default Ray lets its workers wait for every other process of the machine.
+            settings = {"worker_niceness": 0}
+            ray.init("local", include_dashboard=False, _system_config=settings, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InvalidValue(
             f"compute {address!r} cannot be joined ({error}); start Ray on this machine with "

@@ -38,12 +38,7 @@ from bitbrook.engine.columns import check_columns
 from bitbrook.engine.statistics import TableStatistics
 from bitbrook.engine.table import erase_table
 from bitbrook.engine.writer import WAITING_BYTES_MAX, WriteQueue, Written
-from bitbrook.errors import (
-    OutcomeUnknown,
-    Overloaded,
-    PartitionUnavailable,
-    TableNotFound,
-)
+from bitbrook.errors import Overloaded, PartitionUnavailable, TableNotFound
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, Note
 from bitbrook.stores.ownership import Ownership
@@ -153,7 +148,7 @@ class RemoteCompute:
 
     def forget_tables_but(self, table_ids: Collection[str]) -> None:
         """Use no table any more that another server dropped: none but these are there."""
-        for table_id in self._tables.keys() - set(table_ids):
+        for table_id in {*self._tables} - set(table_ids):
             self._forget_table(table_id)
 
     def alter_table(self, schema: TableSchema) -> None:
@@ -338,10 +333,12 @@ class RemoteCompute:
                 waits_for_all=True,
             )
         except PartitionUnavailable as error:
-            raise OutcomeUnknown(
+            unknown = PartitionUnavailable(
                 f"{error.message}; whether this batch is stored there is not known yet: send it "
                 "again, under the same Idempotency-Key if it has one"
-            ) from error
+            )
+            unknown.details = error.details
+            raise unknown from error
         if note is not None and next(requests) != 1:
             self._log.keep_notes([note])
         written = cast("list[Written]", answers)

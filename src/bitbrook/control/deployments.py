@@ -212,20 +212,27 @@ class Deployments:
         """Reserve the memory of a deployment's shape, and let it run."""
         shape = find_shape(row.shape)
         with self._registry.lock:
-            if self._registry.deployment_of_id(row.id).status != Status.CREATING:
+            if not self._is_in(row.id, Status.CREATING):
                 return
             self._check_memory(row.id, shape)
         self._compute.reserve(row.id, shape.memory_bytes)
         with self._registry.lock:
-            if self._registry.deployment_of_id(row.id).status == Status.CREATING:
+            if self._is_in(row.id, Status.CREATING):
                 self._registry.change_deployment(row.id, Status.RUNNING)
 
     def _reshape(self, deployment_id: str, shape: Shape) -> None:
         """Reserve the memory of another shape in place of the present one."""
         with self._registry.lock:
+            if not self._is_in(deployment_id, Status.UPDATING):
+                return
             self._check_memory(deployment_id, shape)
         self._compute.reserve(deployment_id, shape.memory_bytes)
         self._registry.change_deployment(deployment_id, Status.RUNNING, shape=shape.name)
+
+    def _is_in(self, deployment_id: str, status: Status) -> bool:
+        """Whether a deployment is there and in a state: another server may have been faster."""
+        rows = {row.id: row for row in self._registry.deployments()}
+        return deployment_id in rows and rows[deployment_id].status == status
 
     def _unchanged(self, row: DeploymentRow) -> Callable[[str], None]:
         """Return what tells of a deployment that it runs in its present shape, and why."""

@@ -213,7 +213,7 @@ class Endpoints:
                 rows.delete(EndpointTagRow, endpoint_id=row.id)
                 rows.delete(EndpointVersionRow, endpoint_id=row.id)
                 rows.delete(EndpointRow, id=row.id)
-            del self._entries[row.organisation_id, row.name]
+            self._entries.pop((row.organisation_id, row.name), None)
 
     def binding(self, caller: Caller, names: Sequence[str]) -> Binding:
         """Return what confines an API key to endpoints.

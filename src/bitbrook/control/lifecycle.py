@@ -38,13 +38,21 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.lock: AbstractContextManager[Any] = nullcontext()
+        self._last: Future[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lifecycle")
         self._may_begin = threading.Event()
         self._may_begin.set()
 
     def begin(self, step: Callable[[], None], *, on_failure: Callable[[str], None]) -> Future[None]:
         """Run a step soon and return its future; if it fails, tell `on_failure` why, for users."""
-        return self._thread.submit(self._run, step, on_failure)
+        begun = self._thread.submit(self._run, step, on_failure)
+        self._last = begun
+        return begun
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything begun so far is finished."""
+        return self._last is None or self._last.done()
 
     def settle(self) -> None:
         """Return when everything begun so far is finished."""

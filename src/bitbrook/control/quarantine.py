@@ -152,12 +152,12 @@ class Quarantine:
         self, source_id: str, wanted: Collection[int] | None = None
     ) -> Iterator[tuple[Chunk, list[Entry]]]:
         """Give a source's chunks (those of some numbers alone) with their entries, oldest first."""
-        with self._lock:
-            numbers = [
-                number
-                for number in self._kept.get(source_id, ())
-                if wanted is None or number in wanted
-            ]
+        # Of the store, which other servers may write to as well.
+        numbers = [
+            number
+            for number in self._store.numbers(source_id)
+            if wanted is None or number in wanted
+        ]
         for number in numbers:
             chunk = next(self._store.newest(source_id, through=number), None)
             if chunk is not None and chunk.number == number:

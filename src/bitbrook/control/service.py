@@ -36,6 +36,7 @@ from bitbrook.control.queries import Queries
 from bitbrook.control.registry import Registry
 from bitbrook.control.saved_queries import SavedQueries
 from bitbrook.control.service_tables import ServiceTables
+from bitbrook.control.sharing import Sharing
 from bitbrook.control.signing_keys import SigningKeys
 from bitbrook.control.sources import Sources
 from bitbrook.control.tables import Tables
@@ -119,8 +120,12 @@ class Service:
         self._compute = compute
         self._is_open = False
         self._closing = ExitStack()
-        if not members.has_organisations:
-            self._create_first(settings)
+        self.sharing: Sharing | None = None
+        if compute.is_shared and catalogue.can_be_shared:
+            self.sharing = self._share(catalogue, members)
+        with members.lock:
+            if not members.has_organisations:
+                self._create_first(settings)
 
     @classmethod
     def open(cls, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> Self:
@@ -161,6 +166,8 @@ class Service:
             )
             closing.callback(service.audit.close)
             closing.callback(service.figures.close)
+            if service.sharing is not None:
+                closing.callback(service.sharing.close)
             service.resume()
             service._closing = closing.pop_all()
         return service
@@ -179,12 +186,15 @@ class Service:
     def resume(self) -> None:
         """Open every table and go on with what the last process left half done, in order."""
         # A source goes before its table and a table before its deployment, whichever was begun.
-        self.deployments.reserve_all()
-        self.tables.open_all()
+        with self.registry.lock:
+            self.deployments.reserve_all()
+            self.tables.open_all()
         self.sources.resume_all()
         self.tables.resume_all()
         self.deployments.resume_all()
         self._is_open = True
+        if self.sharing is not None:
+            self.sharing.start(self._resume_others)
 
     def checkpoint(self) -> None:
         """Write what changed in every table to its snapshots and trim the log."""
@@ -200,6 +210,35 @@ class Service:
         self.queries.close()
         with self._closing:
             self.sources.keep_traffic()
+
+    def _share(self, catalogue: Catalogue, members: Members) -> Sharing:
+        """Let other servers have the same catalogue."""
+        readers = (
+            self.registry.read,
+            members.read,
+            self.signing_keys.reload,
+            self.endpoints.read,
+            self._follow,
+        )
+        sharing = Sharing(catalogue, readers)
+        self.registry.lock = members.lock = sharing.lock
+        self.registry.look = members.look = sharing.look
+        self.lifecycle.lock = sharing.steps_lock
+        return sharing
+
+    def _follow(self) -> None:
+        """Do what other servers' changes ask for."""
+        if self._is_open:
+            self.tables.follow()
+            self.sources.follow()
+
+    def _resume_others(self) -> None:
+        """Go on with what another server began and may have left."""
+        if self._is_open and self.lifecycle.is_idle:
+            for entry in self.registry.sources():
+                self.sources.resume(entry)
+            self.tables.resume_all()
+            self.deployments.resume_all()
 
     def _trust_provider(self, members: Members, clock: Clock) -> None:
         """Let those in whom the identity provider of the settings vouches for."""

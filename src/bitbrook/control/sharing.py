@@ -2,9 +2,9 @@
 
 A server looks several times a second whether another one changed something, and at once when it
 does not find what it is asked for; before it changes anything itself it looks again, under a lock
-that one server has at a time. What somebody began and did not finish is begun again by whoever notices:
-steps are finished one at a time over all servers, and each looks first whether there is still
-something to do.
+that one server has at a time. What somebody began and did not finish is begun again by whoever
+notices: steps are finished one at a time over all servers, and each looks first whether there is
+still something to do.
 """
 
 import threading

@@ -36,6 +36,7 @@ class SigningKeys:
             if not kept:
                 kept = [make_signing_key(now_s)]
                 rows.insert(*kept)
+        self._kept = kept
         self._newest_s = max(row.created_s for row in kept)
         self.signer = TokenSigner(kept, ttl_s=self._ttl_s, clock=clock)
 
@@ -55,6 +56,9 @@ class SigningKeys:
     def _take_over(self) -> None:
         with self._catalogue.reading() as rows:
             kept = rows.all(SigningKeyRow)
+        if kept == self._kept:
+            return
+        self._kept = kept
         self._newest_s = max(row.created_s for row in kept)
         self.signer.take_keys(kept)
         LOGGER.info("signing keys taken over", count=len(kept))

@@ -27,6 +27,7 @@ from bitbrook.control.live_source import (
     Terms,
     limits_of,
 )
+from bitbrook.control.open_sources import OpenSources
 from bitbrook.control.quarantine import Quarantine, RejectedRecord
 from bitbrook.control.rates import Allowance, RateLimits, RateLimitsChange
 from bitbrook.control.registry import Registry, SourceEntry
@@ -42,7 +43,6 @@ from bitbrook.settings import Settings
 from bitbrook.sources.schema import SourceSchema, check_schema, fields_of, keys_records
 from bitbrook.sources.schema_change import SchemaChange, changed_schema
 from bitbrook.stores.catalogue_rows import SourceRow
-from bitbrook.telemetry.metrics import show_open
 
 ERRORS_MAX = 1_000
 """Refused records that are shown if it is not said how many."""
@@ -95,12 +95,18 @@ class Sources:
         self._compute = compute
         self._settings = settings
         self._clock = clock
-        self._fences = fences
         self._quarantine = quarantine
         self._retries = Retries(compute, quarantine, fences, clock=clock)
         self._memory = BatchMemory()
-        self._live: dict[str, LiveSource] = {}
-        self._packed_traffic: dict[str, bytes] = {}
+        self._live = OpenSources(
+            registry,
+            compute,
+            settings,
+            memory=self._memory,
+            fences=fences,
+            quarantine=quarantine,
+            clock=clock,
+        )
         self.webhooks = Webhooks(registry, self.taking, clock=clock)
 
     def create(
@@ -216,7 +222,7 @@ class Sources:
                 self._tables.take_over(table, source=changed)
             live = self._live[source_id]
             live.change(changed, table.schema, is_paused=status is Status.PAUSED)
-            self._show_open()
+            self._live.show()
         return self._source(changed)
 
     def delete(self, caller: Caller, source_id: str) -> Source:
@@ -229,7 +235,7 @@ class Sources:
             entry = self._registry.source(caller, source_id)
             if entry.row.status != Status.DELETING:
                 entry = self._registry.change_source(source_id, Status.DELETING)
-                self._live.pop(source_id, None)
+                self._live.close(source_id)
                 self.resume(entry)
         return self._source(entry)
 
@@ -262,7 +268,7 @@ class Sources:
 
     def allowance(self, caller: Caller, source_id: str) -> Allowance | None:
         """Return what a source of the caller's may send, None if that is not limited."""
-        live = self._live.get(source_id)
+        live = self._live.find(source_id)
         if live is None or live.organisation_id != caller.organisation_id:
             return None
         return live.allowance
@@ -270,12 +276,12 @@ class Sources:
     def metrics(self, caller: Caller, source_id: str) -> Sequence[Minute]:
         """Return the minutes with traffic of the last day, oldest first. Needs VIEW."""
         self._allowed(caller, source_id, Right.VIEW)
-        live = self._live.get(source_id)
+        live = self._live.find(source_id)
         return [] if live is None else live.traffic.minutes()
 
     def totals(self, source_id: str) -> Totals:
         """Return what a source took since the server started, for those who may see the source."""
-        live = self._live.get(source_id)
+        live = self._live.find(source_id)
         return Totals() if live is None else live.traffic.totals()
 
     def check(
@@ -334,7 +340,7 @@ class Sources:
     def resume_all(self) -> None:
         """Let every source of the catalogue run, and go on with creations and deletions."""
         self._compute.forget_notes(expired_s=self._clock.now_s())
-        self._packed_traffic = self._registry.source_traffic()
+        self._live.recall_traffic(self._registry.source_traffic())
         self._quarantine.forget_others([entry.row.id for entry in self._registry.sources()])
         for entry in self._registry.sources():
             if entry.row.status in {Status.RUNNING, Status.PAUSED}:
@@ -344,26 +350,11 @@ class Sources:
 
     def follow(self) -> None:
         """Take records as other servers created, changed or deleted sources."""
-        running = {
-            entry.row.id: entry
-            for entry in self._registry.sources()
-            if entry.row.status in {Status.RUNNING, Status.PAUSED}
-        }
-        for source_id in self._live.keys() - running.keys():
-            self._live.pop(source_id, None)
-        for source_id, entry in running.items():
-            live = self._live.get(source_id)
-            if live is None:
-                self._go_live(entry)
-            else:
-                table = self._registry.table_of_id(entry.row.table_id).schema
-                live.follow(entry, table, is_paused=entry.row.status == Status.PAUSED)
+        self._live.follow()
 
     def keep_traffic(self) -> None:
         """Keep what `errors` and `metrics` tell for the next start."""
-        self._registry.store_source_traffic(
-            {source_id: live.traffic.packed() for source_id, live in self._live.items()}
-        )
+        self._registry.store_source_traffic(self._live.packed_traffic())
 
     def resume(self, entry: SourceEntry) -> None:
         """Go on with a creation or deletion that the catalogue says was begun."""
@@ -371,7 +362,8 @@ class Sources:
 
         def run() -> None:
             with self._registry.lock:
-                if self._registry.source_of_id(source_id).row.status == Status.CREATING:
+                found = {each.row.id: each.row.status for each in self._registry.sources()}
+                if found.get(source_id) == Status.CREATING:
                     # Whoever sees it RUNNING may send records at once.
                     self._go_live(entry)
                     self._registry.change_source(source_id, Status.RUNNING)
@@ -381,10 +373,10 @@ class Sources:
             self._retries.forget(source_id)
             self._quarantine.drop(source_id)
             self._registry.remove_source(source_id)
-            self._show_open()
+            self._live.show()
 
         def fail(reason: str) -> None:
-            self._live.pop(source_id, None)
+            self._live.close(source_id)
             self._registry.change_source(source_id, Status.FAILED, reason)
 
         match Status(entry.row.status):
@@ -396,21 +388,8 @@ class Sources:
                 pass
 
     def _go_live(self, entry: SourceEntry) -> None:
-        table = self._registry.table_of_id(entry.row.table_id).schema
         self._retries.settle(entry.row.id)
-        self._live[entry.row.id] = LiveSource(
-            entry,
-            table,
-            self._compute,
-            self._settings,
-            memory=self._memory,
-            fences=self._fences,
-            quarantine=self._quarantine,
-            is_paused=entry.row.status == Status.PAUSED,
-            packed_traffic=self._packed_traffic.pop(entry.row.id, None),
-            clock=self._clock,
-        )
-        self._show_open()
+        self._live.open(entry)
 
     def _allowed(self, caller: Caller, source_id: str, right: Right) -> SourceEntry:
         """Return a source if the caller has this right to it."""
@@ -420,9 +399,7 @@ class Sources:
 
     def _taking(self, caller: Caller, source_id: str) -> LiveSource:
         """Return a source that takes records from this caller, into a deployment with room."""
-        live = self._live.get(source_id)
-        if live is None and self._registry.look():
-            live = self._live.get(source_id)
+        live = self._live.find(source_id)
         if live is None or live.is_paused or live.organisation_id != caller.organisation_id:
             raise self._refusal(caller, source_id)
         caller.require(Right.INGEST, deployment_id=live.deployment_id, source_id=source_id)
@@ -431,7 +408,7 @@ class Sources:
 
     def taking(self, source_id: str) -> LiveSource | None:
         """Return a source that takes records at present, whoever sends them; None if it is not."""
-        live = self._live.get(source_id)
+        live = self._live.find(source_id)
         if live is None or live.is_paused:
             return None
         self._tables.check_room(live.deployment_id, live.table_id)
@@ -460,7 +437,3 @@ class Sources:
             row.failure_reason,
             limits_of(entry).over(self._settings),
         )
-
-    def _show_open(self) -> None:
-        running = sum(not live.is_paused for live in list(self._live.values()))
-        show_open(tables=len(self._registry.tables()), sources=running)

@@ -207,9 +207,7 @@ class Tables:
         """Open every table of the catalogue that is not being deleted; damaged ones refuse."""
         for entry in self._registry.tables():
             if entry.row.status == Status.RUNNING:
-                self._compute.open_stored_table(
-                    entry.schema, deployment_id=entry.row.deployment_id
-                )
+                self._compute.open_stored_table(entry.schema, deployment_id=entry.row.deployment_id)
 
     def follow(self) -> None:
         """Use tables as other servers made, altered or dropped them."""

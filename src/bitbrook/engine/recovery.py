@@ -111,6 +111,7 @@ def _recover_partition(
 
 
 def _load_snapshot(partition: Partition, manifest: Manifest, snapshots: SnapshotStore) -> None:
+    snapshots.prepare(manifest.partition, manifest.blocks)
     for field_id, dictionary in partition.dictionaries.items():
         blocks = manifest.dictionaries.get(field_id, [])
         _load_keys(dictionary, blocks, manifest.partition, snapshots)

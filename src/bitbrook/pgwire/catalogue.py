@@ -157,6 +157,14 @@ _SHAPES = {
         "indimmediate:bool indisclustered:bool indisvalid:bool indcheckxmin:bool indisready:bool "
         "indislive:bool indisreplident:bool indkey:ints indcollation:ints indclass:ints "
         "indoption:ints indexprs indpred",
+        "pg_catalog.pg_opclass": "oid:int opcmethod:int opcname opcnamespace:int opcowner:int "
+        "opcfamily:int opcintype:int opcdefault:bool opckeytype:int",
+        "pg_catalog.pg_operator": "oid:int oprname oprnamespace:int oprleft:int oprright:int",
+        "pg_catalog.pg_aggregate": "aggfnoid:int aggkind",
+        "pg_catalog.pg_cast": "oid:int castsource:int casttarget:int castfunc:int castcontext",
+        "pg_catalog.pg_conversion": "oid:int conname connamespace:int",
+        "pg_catalog.pg_default_acl": "oid:int defaclrole:int defaclnamespace:int",
+        "pg_catalog.pg_largeobject_metadata": "oid:int lomowner:int",
         "pg_catalog.pg_constraint": "oid:int conname connamespace:int contype condeferrable:bool "
         "condeferred:bool convalidated:bool conrelid:int contypid:int conindid:int conparentid:int "
         "confrelid:int confupdtype confdeltype confmatchtype conislocal:bool coninhcount:int "

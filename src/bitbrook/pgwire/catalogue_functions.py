@@ -6,6 +6,8 @@ several lengths lists its forms.
 
 # ruff: noqa: S608 - of our own words alone
 
+import re
+
 from bitbrook.pgwire import types
 
 PREFIX = "pg_catalog__"
@@ -123,3 +125,11 @@ _MACROS = {
     "(f, a) AS regexp_replace(f, '%[sIL]', a::VARCHAR), "
     "(f, a, b) AS regexp_replace(regexp_replace(f, '%[sIL]', a::VARCHAR), '%[sIL]', b::VARCHAR)",
 }
+
+TABLES_OF_MACROS = {
+    table: frozenset(name for name, forms in _MACROS.items() if table in forms)
+    for table in {
+        found for forms in _MACROS.values() for found in re.findall(rf"{PREFIX}\w+", forms)
+    }
+}
+"""Which macros read a table."""

@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from bitbrook.pgwire.catalogue_functions import PREFIX, macros
+from bitbrook.pgwire.catalogue_functions import PREFIX, TABLES_OF_MACROS, macros
 from bitbrook.pgwire.problems import ProtocolFault
 from bitbrook.query.parameters import Moment, Parameters, ParameterValue
 from bitbrook.query.sql.finish import open_locked
@@ -43,6 +43,8 @@ _TEXTS = frozenset(
 )
 _NUMBERS = frozenset({"oid", "xid", "cid", "int2vector", "oidvector"})
 _FUNCTIONS = {"format": "pg_format"}
+_TELL_NOTHING = frozenset({"json_build_object", "to_json", "row_to_json", "json_agg", "acldefault"})
+"""Functions about what there is none of here (identities, privileges), whatever they are given."""
 
 
 def is_about_catalogue(statement: str) -> bool:
@@ -71,9 +73,10 @@ class CatalogueQueries:
         """
         sql = translated(statement, values, frozenset(tables), facts)
         connection = self._taken(tables)
+        used = [name for name in tables if _is_used(_name_in_duckdb(name), sql)]
         try:
-            for name, rows in tables.items():
-                connection.register(_name_in_duckdb(name), rows)
+            for name in used:
+                connection.register(_name_in_duckdb(name), tables[name])
             timer = threading.Timer(TIMEOUT_S, connection.interrupt)
             timer.start()
             try:
@@ -89,6 +92,9 @@ class CatalogueQueries:
         except BaseException:
             connection.close()
             raise
+        # The next statement may be another organisation's.
+        for name in used:
+            connection.register(_name_in_duckdb(name), tables[name].schema.empty_table())
         self._give_back(connection)
         return answer
 
@@ -106,7 +112,7 @@ class CatalogueQueries:
         connection = open_locked(MEMORY_BYTES_MAX)
         # A macro is bound to the tables that it names when it is made, and again when it is used.
         for name, rows in tables.items():
-            connection.register(_name_in_duckdb(name), rows)
+            connection.register(_name_in_duckdb(name), rows.schema.empty_table())
         for macro in macros():
             connection.execute(macro)
         return connection
@@ -213,15 +219,18 @@ class _Translator:
     def _dot(self, node: exp.Dot) -> exp.Expr:
         left = node.this
         named = left.name.lower() if isinstance(left, exp.Identifier | exp.Column | exp.Var) else ""
-        if named in _SCHEMAS and isinstance(node.expression, exp.Func):
-            function: exp.Expr = node.expression
-            return function
+        if named in _SCHEMAS:
+            # What was called has been put in its place already.
+            called: exp.Expr = node.expression
+            return called
         return node
 
     def _function(self, node: exp.Func) -> exp.Expr:
         name = _call_name(node)
         if name in self._facts:
             return self._fact(name)
+        if name in _TELL_NOTHING:
+            return exp.null()
         if isinstance(node, exp.Anonymous) and name in _FUNCTIONS:
             node.set("this", _FUNCTIONS[name])
         elif name == "format" and not isinstance(node, exp.Anonymous):
@@ -285,6 +294,14 @@ class _Translator:
             return node
         numbers = [exp.Literal.number(each) for each in found[1].split(",") if each]
         return exp.Array(expressions=numbers)
+
+
+def _is_used(table: str, sql: str) -> bool:
+    """Whether a statement, or a macro that it may call, reads a table."""
+    if table in sql:
+        return True
+    lowered = sql.lower()
+    return any(f"{macro}(" in lowered for macro in TABLES_OF_MACROS.get(table, ()))
 
 
 def _name_in_duckdb(full: str) -> str:

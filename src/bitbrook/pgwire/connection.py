@@ -28,7 +28,10 @@ from bitbrook.query.parameters import ParameterValue
 T = TypeVar("T")
 
 PREPARED_MAX = 1_000
-"""Prepared statements, and portals, that a connection may hold at a time."""
+"""Prepared statements that a connection may hold at a time."""
+
+PORTALS_MAX = 32
+"""Portals that it may hold: each has its answer until that is out."""
 
 _LOOPBACK = ("127.", "::1")
 
@@ -243,8 +246,8 @@ class Connection:
             types.value_of(value, oid, is_binary=form == BINARY_FORM)
             for value, oid, form in zip(raw, prepared.oids, spread, strict=True)
         )
-        if len(self._state.portals) >= PREPARED_MAX:
-            raise ProtocolFault(f"more than {PREPARED_MAX} portals", "53400")
+        if len(self._state.portals) >= PORTALS_MAX and portal not in self._state.portals:
+            raise ProtocolFault(f"more than {PORTALS_MAX} portals; close one", "53400")
         self._state.portals[portal] = Portal(prepared, values, tuple(formats))
         self._state.running.pop(portal, None)
         self._writer.write(wire.BIND_COMPLETE)
@@ -288,6 +291,8 @@ class Connection:
         if running.sent < table.num_rows:
             self._writer.write(wire.PORTAL_SUSPENDED)
         else:
+            # What is out need not be held any longer.
+            running.answer, running.sent = answer._replace(table=table.schema.empty_table()), 0
             tag = f"SELECT {page.num_rows}" if answer.tag.startswith("SELECT") else answer.tag
             self._writer.write(wire.command_complete(tag))
 

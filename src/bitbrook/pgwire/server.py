@@ -9,12 +9,14 @@ from contextlib import contextmanager, suppress
 from bitbrook.control.service import Service
 from bitbrook.errors import AlreadyRunning, InvalidValue
 from bitbrook.pgwire.connection import Connection
-from bitbrook.pgwire.host import Host
+from bitbrook.pgwire.host import CONNECTIONS_MAX, Host
 from bitbrook.telemetry.logs import get_logger
 
 LOGGER = get_logger(__name__)
 
 STOP_TIMEOUT_S = 10.0
+WAITING_MAX = 2 * CONNECTIONS_MAX
+"""Connections that are served, those included that nobody has signed in on yet."""
 
 
 @contextmanager
@@ -92,6 +94,10 @@ class _Server:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None, "a connection is served by a task"
+        if len(self._tasks) >= WAITING_MAX:
+            # So many that have not said who they are would hold the others up.
+            writer.close()
+            return
         self._tasks.add(task)
         try:
             await Connection(self._host, reader, writer).serve()

@@ -158,11 +158,13 @@ class BlockCache:
     def _make_room(self, size_bytes: int, kept: Path) -> None:
         """Remove what was not used for longest until so many bytes more are below the bound."""
         with self._lock:
+            if self._bytes + size_bytes <= self._bytes_max:
+                return
             for path in list(self._sizes):
-                if self._bytes + size_bytes <= self._bytes_max:
-                    return
                 if path != kept:
                     self._remove(path)
+                if self._bytes + size_bytes <= self._bytes_max:
+                    return
 
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

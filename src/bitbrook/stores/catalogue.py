@@ -180,6 +180,11 @@ class Catalogue:
         with self._naming_faults(), reading(self._engine) as connection:
             yield Transaction(connection)
 
+    @property
+    def can_be_shared(self) -> bool:
+        """Whether several servers may use it at the same time."""
+        return self._engine.dialect.name == "postgresql"
+
     def share(self) -> Changes:
         """Count changes from now on, for other servers that keep the same rows in memory."""
         self._changes = Changes(self._engine)

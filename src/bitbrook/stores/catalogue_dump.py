@@ -18,6 +18,7 @@ from bitbrook.stores.log import LOG
 from bitbrook.stores.log_image import database_fault, naming_faults
 from bitbrook.stores.ownership import OWNER
 from bitbrook.stores.rejected import REJECTED
+from bitbrook.stores.sharing import CHANGE
 from bitbrook.stores.sql import open_engine, open_reader, reading
 
 VERSION_TABLE = "catalogue_version"
@@ -29,6 +30,7 @@ _NOT_OURS = {
     *LOG.metadata.tables,
     *OWNER.metadata.tables,
     *REJECTED.metadata.tables,
+    *CHANGE.metadata.tables,
 }
 
 

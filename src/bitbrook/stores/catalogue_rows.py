@@ -73,7 +73,7 @@ class InviteRow(Row, frozen=True, kw_only=True):
 
 
 class ApiKeyRow(Row, frozen=True, kw_only=True):
-    """An API key. `scopes`, and `bound_id` of several: separated by spaces. `prefix`: its beginning."""
+    """An API key. `scopes`, and `bound_id` of several: parted by spaces. `prefix`: its start."""
 
     table = "api_key"
 

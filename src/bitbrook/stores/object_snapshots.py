@@ -206,8 +206,11 @@ class ObjectSnapshots:
             yield
         except NotFound:
             raise damaged(place, "is missing") from None
-        except Overloaded:
-            # A range that an object does not have is refused like anything else.
+        except Overloaded as error:
+            # A range that an object does not have is refused like anything else. Its size is asked
+            # for then alone: a storage out of reach would be waited for twice.
+            if "range" not in str(error.__cause__).lower():
+                raise
             try:
                 size_bytes = self._storage.size_bytes(_key(partition, block.name))
             except BitbrookError:

@@ -119,7 +119,11 @@ class ObjectStorage:
         if len(starts) == 1:
             return [self._range(name, starts[0], stops[0])]
         # Not by obstore's own `get_ranges`, which gives up the process where the object ends early.
-        return list(self._fetching.map(lambda each: self._range(name, *each), zip(starts, stops, strict=True)))
+        return list(
+            self._fetching.map(
+                lambda each: self._range(name, *each), zip(starts, stops, strict=True)
+            )
+        )
 
     def portions(self, name: str, start: int, stop: int) -> Iterator[memoryview]:
         """Give an object's bytes from `start` to `stop`, in order, a few portions at a time.

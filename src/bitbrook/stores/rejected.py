@@ -86,6 +86,16 @@ class RejectedStore:
         with self._naming_faults(), reading(self._engine) as connection:
             return [ChunkExtent(*row) for row in connection.execute(asked)]
 
+    def numbers(self, source_id: str) -> list[int]:
+        """Return the numbers of a source's chunks, oldest first."""
+        asked = (
+            sa.select(REJECTED.c.number)
+            .where(REJECTED.c.source_id == source_id)
+            .order_by(REJECTED.c.number)
+        )
+        with self._naming_faults(), reading(self._engine) as connection:
+            return list(connection.execute(asked).scalars())
+
     def newest(self, source_id: str, *, through: int | None = None) -> Iterator[Chunk]:
         """Give a source's chunks, newest first, each read when it is wanted.
 

@@ -17,7 +17,7 @@ from bitbrook.errors import Overloaded
 from bitbrook.stores.sql import reading, take_turn
 
 _METADATA = sa.MetaData()
-_CHANGE = sa.Table(
+CHANGE = sa.Table(
     "catalogue_change",
     _METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
@@ -34,12 +34,12 @@ class Changes:
         with engine.begin() as connection:
             take_turn(connection)
             _METADATA.create_all(connection)
-            if connection.execute(sa.select(_CHANGE.c.number)).first() is None:
-                connection.execute(sa.insert(_CHANGE), {"id": 0, "number": 0})
+            if connection.execute(sa.select(CHANGE.c.number)).first() is None:
+                connection.execute(sa.insert(CHANGE), {"id": 0, "number": 0})
 
     def count(self, connection: Connection) -> None:
         """Count the transaction of this connection, when it is committed."""
-        connection.execute(sa.update(_CHANGE).values(number=_CHANGE.c.number + 1))
+        connection.execute(sa.update(CHANGE).values(number=CHANGE.c.number + 1))
 
     def number(self) -> int:
         """Return how often it was changed.
@@ -49,7 +49,7 @@ class Changes:
         """
         try:
             with reading(self._engine) as connection:
-                return int(connection.execute(sa.select(_CHANGE.c.number)).scalar_one())
+                return int(connection.execute(sa.select(CHANGE.c.number)).scalar_one())
         except sa.exc.DBAPIError as error:
             raise Overloaded(f"the catalogue cannot be read ({error.orig}); try again") from error
 

@@ -27,7 +27,7 @@ PAGE_BYTES = 16_384
 # 1,024 pages of 16 KiB: SQLite moves the write-ahead file into the database every 16 MiB.
 WAL_PAGES_MAX = 1_024
 
-# A server that has gone answers nothing; without these a commit would wait for a quarter of an hour.
+# A server that is gone answers nothing; without these a commit would wait for a quarter of an hour.
 POSTGRES_DEFAULTS = {
     "application_name": "bitbrook",
     "connect_timeout": "5",
@@ -119,6 +119,31 @@ def alone(url: str) -> Iterator[None]:
                 "on it first, and the Ray nodes"
             )
         yield
+
+
+def is_used(url: str) -> bool:
+    """Return whether a server, or an owner of partitions, is connected to a PostgreSQL database.
+
+    Raises:
+        Overloaded: it cannot be reached.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return False
+    engine = _create_postgres(parsed, poolclass=NullPool)
+    # An advisory lock of one number is listed by that number's halves.
+    asked = sa.text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND classid = :high AND objid = :low AND mode = 'ShareLock')"
+    )
+    try:
+        with engine.connect() as connection:
+            halves = {"high": USE_LOCK >> 32, "low": USE_LOCK & 0xFFFF_FFFF}
+            return bool(connection.execute(asked, halves).scalar())
+    except sa.exc.OperationalError as error:
+        place = parsed.render_as_string(hide_password=True)
+        raise Overloaded(f"{place}: the database cannot be reached ({error.orig})") from error
 
 
 def take_turn(connection: Connection) -> None:

@@ -32,7 +32,7 @@ from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.compute.requests import Refusal
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.recovery import partition_name
-from bitbrook.errors import OutcomeUnknown, PartitionUnavailable, QuotaExceeded
+from bitbrook.errors import PartitionUnavailable, QuotaExceeded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 from bitbrook.stores.log import Log, Note
 from bitbrook.stores.open_snapshots import open_snapshots
@@ -165,7 +165,7 @@ def test_a_key_that_comes_again_completes_what_is_missing(  # noqa: PLR0917 - al
     note = Note("source", "key", b"answer", time.time() + 3600)
     name = sorted(cluster.owners)[0]
     cluster.kill(name)
-    with pytest.raises(OutcomeUnknown, match="not known"):
+    with pytest.raises(PartitionUnavailable, match="not known"):
         remote.submit("t", batch_of(range(100)), note).result()
     half = entries(owner_settings)
     assert 0 < half < 4

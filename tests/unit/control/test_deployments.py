@@ -113,6 +113,7 @@ def test_memory_is_reserved_and_given_back(home: Any, admin: Any) -> None:
     assert "memory_bytes_max" in (failed.failure_reason or "")
     for each in (large, one):
         home.service.deployments.delete(admin, each.id)
+    home.service.lifecycle.settle()
     home.service.deployments.create(admin, "large", "64GB")
     home.service.lifecycle.settle()
     assert {each.name: each.status for each in home.service.deployments.list(admin)} == {
@@ -153,3 +154,38 @@ def test_who_may_not_manage_changes_nothing(home: Any, admin: Any) -> None:
     ):
         with pytest.raises(NotAllowed):
             attempt()
+
+
+def test_a_shape_changes_if_there_is_the_memory(home: Any, admin: Any) -> None:
+    home.restart(memory_bytes_max=72 << 30)
+    deployment = home.deployment(admin, "one")
+    deployments = home.service.deployments
+    assert deployments.change_shape(admin, deployment.id, "8GB").status is Status.RUNNING
+    assert deployments.change_shape(admin, deployment.id, "64GB").status is Status.UPDATING
+    home.service.lifecycle.settle()
+    shown = deployments.get(admin, deployment.id)
+    assert (shown.status, shown.shape, shown.failure_reason) == (Status.RUNNING, "64GB", None)
+    deployments.change_shape(admin, deployment.id, "128GB")
+    home.service.lifecycle.settle()
+    shown = deployments.get(admin, deployment.id)
+    assert (shown.status, shown.shape) == (Status.RUNNING, "64GB")
+    assert "memory_bytes_max" in (shown.failure_reason or "")
+    with pytest.raises(InvalidValue, match="no shape"):
+        deployments.change_shape(admin, deployment.id, "9GB")
+
+
+def test_a_change_of_shape_that_was_broken_off_is_undone(home: Any, admin: Any) -> None:
+    """While it is under way tables are made and asked; the next start finds it in its old shape."""
+    deployment = home.deployment(admin, "one")
+    home.service.lifecycle.hold()
+    # What waits behind another step is left to the next start.
+    home.service.lifecycle.begin(lambda: None, on_failure=lambda _: None)
+    home.service.deployments.change_shape(admin, deployment.id, "64GB")
+    home.service.tables.create(admin, deployment.id, "things")
+    assert home.service.queries.database(admin, deployment.id).tables()
+    with pytest.raises(Conflict, match="UPDATING"):
+        home.service.deployments.change_shape(admin, deployment.id, "128GB")
+    home.restart()
+    home.service.lifecycle.settle()
+    shown = home.service.deployments.get(admin, deployment.id)
+    assert (shown.status, shown.shape) == (Status.RUNNING, "8GB")

@@ -17,10 +17,14 @@ from alembic.script import ScriptDirectory
 
 from bitbrook.errors import AlreadyRunning, InvalidValue, Overloaded
 from bitbrook.stores.catalogue import Catalogue, migrate
+from bitbrook.stores.catalogue_dump import dump_catalogue, load_catalogue
 from bitbrook.stores.catalogue_rows import OrganisationRow, UserRow
 from bitbrook.stores.catalogue_tables import METADATA
 from bitbrook.stores.log import Log, LogEntry
-from bitbrook.stores.sql import alone, open_engine
+from bitbrook.stores.ownership import Ownership
+from bitbrook.stores.rejected import RejectedStore
+from bitbrook.stores.sharing import Changes
+from bitbrook.stores.sql import alone, is_used, open_engine
 from postgres_process import PostgresProcess
 
 
@@ -116,8 +120,11 @@ def test_a_database_is_used_or_moved(database_url: str) -> None:
         pass
     with pytest.raises(AlreadyRunning, match="stop every server"), alone(database_url):
         pass
+    assert is_used(database_url)
     catalogue.close()
+    assert not is_used(database_url)
     with alone(database_url):
+        assert not is_used(database_url)
         with pytest.raises(Overloaded, match="being moved"):
             Catalogue.open(database_url)
         with pytest.raises(AlreadyRunning), alone(database_url):
@@ -147,3 +154,19 @@ def test_a_missing_driver_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(InvalidValue, match=r"pip install 'bitbrook\[postgres\]'") as refusal:
             open_engine(url)
         assert "hidden" not in refusal.value.message
+
+
+def test_a_dump_holds_the_catalogue_and_nothing_beside_it(url: str, tmp_path: Path) -> None:
+    """In one database with all that may lie beside it: log, owners, changes, refused records."""
+    Catalogue.open(url).close()
+    engine = open_engine(url)
+    Log(engine)
+    for made in (Ownership, Changes, RejectedStore):
+        made(engine)
+    there = set(sa.inspect(engine).get_table_names())
+    engine.dispose()
+    dump = dump_catalogue(url)
+    assert set(dump.tables) == set(METADATA.tables)
+    assert len(there - set(dump.tables)) > 5
+    load_catalogue(dump, f"sqlite:///{tmp_path}/loaded.db")
+    assert dump_catalogue(f"sqlite:///{tmp_path}/loaded.db") == dump

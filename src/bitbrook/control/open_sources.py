@@ -1,0 +1,105 @@
+"""The sources that are open, by id: those that run, and those that are paused.
+
+What a source needs to take records is made when it opens and kept until it goes. Other servers may
+open and close sources too; `follow` does here what they did. Knows nothing of callers.
+"""
+
+from collections.abc import Mapping
+
+from bitbrook.clock import Clock
+from bitbrook.compute.compute import Compute
+from bitbrook.control.batch_memory import BatchMemory
+from bitbrook.control.fences import Fences
+from bitbrook.control.lifecycle import Status
+from bitbrook.control.live_source import LiveSource
+from bitbrook.control.quarantine import Quarantine
+from bitbrook.control.registry import Registry, SourceEntry
+from bitbrook.settings import Settings
+from bitbrook.telemetry.metrics import show_open
+
+OPEN = frozenset({Status.RUNNING.value, Status.PAUSED.value})
+
+
+class OpenSources:
+    """The open sources of all deployments."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        compute: Compute,
+        settings: Settings,
+        *,
+        memory: BatchMemory,
+        fences: Fences,
+        quarantine: Quarantine,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._compute = compute
+        self._settings = settings
+        self._fences = fences
+        self._quarantine = quarantine
+        self._clock = clock
+        self._memory = memory
+        self._live: dict[str, LiveSource] = {}
+        self._packed_traffic: dict[str, bytes] = {}
+
+    def __getitem__(self, source_id: str) -> LiveSource:
+        """Return a source that is open for certain."""
+        return self._live[source_id]
+
+    def find(self, source_id: str) -> LiveSource | None:
+        """Return a source if it is open, here or by another server."""
+        live = self._live.get(source_id)
+        if live is None and self._registry.look():
+            live = self._live.get(source_id)
+        return live
+
+    def open(self, entry: SourceEntry) -> None:
+        """Open a source, whose table has all that its schema asks for."""
+        self._live[entry.row.id] = LiveSource(
+            entry,
+            self._registry.table_of_id(entry.row.table_id).schema,
+            self._compute,
+            self._settings,
+            memory=self._memory,
+            fences=self._fences,
+            quarantine=self._quarantine,
+            is_paused=entry.row.status == Status.PAUSED,
+            packed_traffic=self._packed_traffic.pop(entry.row.id, None),
+            clock=self._clock,
+        )
+        self.show()
+
+    def close(self, source_id: str) -> None:
+        """Close a source if it is open; what it took before is carried out."""
+        self._live.pop(source_id, None)
+
+    def follow(self) -> None:
+        """Open, change and close what other servers did."""
+        entries = {
+            entry.row.id: entry for entry in self._registry.sources() if entry.row.status in OPEN
+        }
+        for source_id in {*self._live} - entries.keys():
+            self.close(source_id)
+        for source_id, entry in entries.items():
+            live = self._live.get(source_id)
+            if live is None:
+                self.open(entry)
+            else:
+                table = self._registry.table_of_id(entry.row.table_id).schema
+                live.follow(entry, table, is_paused=entry.row.status == Status.PAUSED)
+        self.show()
+
+    def recall_traffic(self, packed: Mapping[str, bytes]) -> None:
+        """Go on counting traffic where an earlier process ended, of sources that open later."""
+        self._packed_traffic = dict(packed)
+
+    def packed_traffic(self) -> dict[str, bytes]:
+        """Return the traffic of every open source, for a later process."""
+        return {source_id: live.traffic.packed() for source_id, live in list(self._live.items())}
+
+    def show(self) -> None:
+        """Tell the metrics how many there are."""
+        running = sum(not live.is_paused for live in list(self._live.values()))
+        show_open(tables=len(self._registry.tables()), sources=running)
