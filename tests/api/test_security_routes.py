@@ -260,7 +260,7 @@ def body_for(operation: Operation, things: Things) -> Any:
         "/deployments": {"name": "mine", "deployment_options": {"shape": "8GB"}},
         "/databases": {"name": "mine", "database_options": {"shape": "8GB"}},
         "/deployments/{deployment_id}": {"deployment_options": {"shape": "8GB"}},
-        "/databases/{database_id}": {"database_options": {"shape": "8GB"}},
+        "/databases/{deployment_id}": {"database_options": {"shape": "8GB"}},
         "/tables/{deployment_id}": {"name": "mine"},
         "/tables/{deployment_id}/{table}/fields/{field}": {"options": {"type": "int"}},
         "/sinks": {

@@ -18,6 +18,7 @@ from bitbrook.client import (
     ApiKeys,
     BitbrookError,
     Deployments,
+    Endpoints,
     Invites,
     Queries,
     Sources,
@@ -72,7 +73,7 @@ def test_every_variable_is_named() -> None:
 
 def test_every_operation_and_error_is_named() -> None:
     words = set(re.findall(r"`(\w+)`", PAGE.read_text()))
-    for class_ in (Deployments, Tables, Sources, Queries, Users, Invites, ApiKeys):
+    for class_ in (Deployments, Tables, Sources, Queries, Users, Invites, ApiKeys, Endpoints):
         operations = {name for name in vars(class_) if not name.startswith("_")}
         assert operations <= words, operations - words
     exported = (getattr(bitbrook.client, name) for name in bitbrook.client.__all__)

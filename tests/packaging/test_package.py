@@ -75,7 +75,7 @@ def test_the_wheel_holds_the_package(built: dict[str, Path]) -> None:
         metadata = wheel.read(f"{info}/METADATA").decode()
         entries = wheel.read(f"{info}/entry_points.txt").decode()
     assert f"\nVersion: {bitbrook.__version__}\n" in metadata
-    for extra in ("otel", "postgres", "s3"):
+    for extra in ("otel", "postgres", "s3", "scale"):
         assert f"\nProvides-Extra: {extra}\n" in metadata
     assert "bitbrook = bitbrook.cli.main:app" in entries
     source = ROOT / "src"

@@ -5,6 +5,7 @@ log in PostgreSQL: every case of `tests/pql/cases` and `tests/sql/cases`, unchan
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,58 +18,57 @@ from pql.conftest import HttpPqlDatabase, Notation
 from sql import test_cases as sql_cases
 from sql.conftest import HttpSqlDatabase
 
+VIEWS = re.compile(
+    r"create\s+(?:or\s+replace\s+)?view\s+(?:if\s+not\s+exists\s+)?([\w-]+)", re.IGNORECASE
+)
 
-class Shared:
-    """A deployment that all files use, one after another. Mixed into a database over HTTP."""
 
-    _api: httpx.Client
-    _deployment_id: str
+class SharedPql(HttpPqlDatabase):
+    """Answers PQL, in a deployment that all files use one after another."""
 
-    @classmethod
-    def at(cls, api: httpx.Client, deployment_id: str) -> "Shared":
-        database = cls.__new__(cls)
-        database._api, database._deployment_id = api, deployment_id
-        return database
+    def __init__(self, api: httpx.Client, deployment_id: str) -> None:
+        self._api, self._deployment_id = api, deployment_id
 
-    def clear(self) -> None:
+
+class SharedSql(HttpSqlDatabase):
+    """Answers SQL, there."""
+
+    def __init__(self, api: httpx.Client, deployment_id: str) -> None:
+        self._api, self._deployment_id = api, deployment_id
+        self._views: set[str] = set()
+
+    def query(self, statement: str) -> bytes:
+        self._views.update(VIEWS.findall(statement))
+        return super().query(statement)
+
+    def close(self) -> None:
         """Drop every table and view."""
-        path = f"/v1/tables/{self._deployment_id}"
-        for kind, names in (
-            ("view", self._views()),
-            ("table", [table["name"] for table in self._api.get(path).json()["tables"]]),
+        tables = self._api.get(f"/v1/tables/{self._deployment_id}").json()["tables"]
+        for statement in (
+            *(f"drop view {name}" for name in self._views),
+            *(f"drop table {table['name']}" for table in tables),
         ):
-            for name in names:
-                with contextlib.suppress(Refused):
-                    self.ask("sql", f"drop {kind} {name}")  # type: ignore[attr-defined]
-
-    def _views(self) -> list[str]:
-        return []
-
-
-class SharedPql(Shared, HttpPqlDatabase):
-    """Answers PQL."""
-
-
-class SharedSql(Shared, HttpSqlDatabase):
-    """Answers SQL."""
+            with contextlib.suppress(Refused):
+                self.ask("sql", statement)
 
 
 @pytest.fixture
-def places(api: httpx.Client, deployment_id: str) -> Iterator[tuple[httpx.Client, str]]:
-    """Where the statements go; nothing of a file is left for the next one."""
-    yield api, deployment_id
-    SharedSql.at(api, deployment_id).clear()
+def database(api: httpx.Client, deployment_id: str) -> Iterator[SharedSql]:
+    """A deployment of which nothing is left for the next file."""
+    database = SharedSql(api, deployment_id)
+    yield database
+    database.close()
 
 
 @pytest.mark.parametrize("file", sorted(pql_cases.CASES.glob("*.pql")), ids=lambda file: file.stem)
-def test_pql_cases(file: Path, places: tuple[httpx.Client, str]) -> None:
+def test_pql_cases(file: Path, api: httpx.Client, deployment_id: str, database: SharedSql) -> None:
     faults: list[str] = []
-    pql_cases._run(file, SharedPql.at(*places), Notation, faults)
+    pql_cases._run(file, SharedPql(api, deployment_id), Notation, faults)
     assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("file", sorted(sql_cases.CASES.glob("*.sql")), ids=lambda file: file.stem)
-def test_sql_cases(file: Path, places: tuple[httpx.Client, str]) -> None:
+def test_sql_cases(file: Path, database: SharedSql) -> None:
     faults: list[str] = []
-    sql_cases._run(file, SharedSql.at(*places), Notation.exactly, faults)
+    sql_cases._run(file, database, Notation.exactly, faults)
     assert not faults, "\n".join(faults)

@@ -2,17 +2,22 @@
 
 One real server is streamed into, asked, refused and checkpointed; then everything that shall be
 counted must have been, every metric that the dashboard asks for must exist, `bitbrook top` must
-show it, every line of the log must be JSON with the request's id, and spans must arrive.
+show it, every line of the log must be JSON with the request's id, and spans must arrive, those of a
+request's steps below its own. Another, whose tables are in object storage, is started again with
+an empty disk, so that all its caches have to be filled.
 """
 
 import json
 import re
+import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -21,11 +26,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api_client import ask_pql, ask_sql, create_deployment, create_source, create_table, stream
 from command import run
+from s3_process import BUCKET, S3Process
 from server_process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a token for metrics"
 WAIT_S = 60.0
+TRACE_ID = "0af7651916cd43dd8448eb211c80319{}"
+PARENT_ID = "b7ad6b7169203331"
+SLACK_NS = 1_000_000
+"""So far apart may be two clocks that are read one after the other."""
+
+LARGE = 20_000
+"""Records of a row that is large enough for its words to be kept."""
 
 
 class Collector(HTTPServer):
@@ -59,26 +72,41 @@ class Observed:
         self.deployment = api.get(f"/v1/deployments/{deployment_id}").json()["name"]
         self.table = create_table(api, deployment_id)
         source_id = create_source(api, deployment_id, self.table)
-        self.source = api.get(f"/v1/sinks/{source_id}").json()["name"]
+        self.records_path = f"/v1/sinks/{source_id}"
+        self.statements_path = f"/v1/deployments/{deployment_id}/query"
+        self.source = api.get(self.records_path).json()["name"]
         stream(api, source_id, [{"id": 1, "amount": "1.25"}, {"id": 2, "amount": "much"}])
         ask_pql(api, deployment_id, f"[{self.table}]Count(All())")
         ask_sql(api, deployment_id, f"SELECT COUNT(*) FROM {self.table}")
         refused = api.post(
-            f"/v1/deployments/{deployment_id}/query",
+            self.statements_path,
             json={"language": "pql", "statement": f"[{self.table}]Nonsense("},
             headers={"x-request-id": "the-refused-one"},
         )
         assert refused.status_code == 400
-        deadline = time.monotonic() + WAIT_S
-        while not self.metrics()["bitbrook_checkpoints_total"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_for_checkpoint(server)
 
     def metrics(self) -> "Metrics":
-        with self.server.client() as client:
-            answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert answer.status_code == 200, answer.text
-        return Metrics(answer.text)
+        return scrape(self.server)
+
+    def spans(self, trace_id: str) -> list[Any]:
+        """The spans of a trace, once there are some."""
+        trace_service = pytest.importorskip("opentelemetry.proto.collector.trace.v1")
+        exported = trace_service.trace_service_pb2.ExportTraceServiceRequest
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            spans = [
+                span
+                for body in list(self.collector.bodies)
+                for resource in exported.FromString(body).resource_spans
+                for scope in resource.scope_spans
+                for span in scope.spans
+                if span.trace_id.hex() == trace_id
+            ]
+            if spans:
+                return spans
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 class Metrics:
@@ -100,6 +128,20 @@ class Metrics:
             for sample in self.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+
+def scrape(server: ServerProcess) -> Metrics:
+    with server.client() as client:
+        answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200, answer.text
+    return Metrics(answer.text)
+
+
+def wait_for_checkpoint(server: ServerProcess) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not scrape(server).at("bitbrook_checkpoints_total", outcome="success"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +180,15 @@ def test_everything_is_counted(observed: Observed) -> None:
     assert metrics.at("bitbrook_statement_seconds_count", language="sql", kind="select") == 1
     assert metrics.at("bitbrook_slow_statements_total", language="sql") == 1
     assert metrics["bitbrook_write_queue_bytes_max"] > 0
-    assert metrics["bitbrook_thawed_bytes_max"] > 0
+    assert metrics["bitbrook_statements_memory_bytes_max"] > 1 << 20
+    assert metrics["bitbrook_statements_memory_bytes"] == 0, "nothing runs"
+    for pool in ("ingest", "query"):
+        assert metrics.at("bitbrook_workers_running_max", pool=pool) >= 2
+        assert metrics.at("bitbrook_workers_waiting_max", pool=pool) >= 100
+        assert metrics.at("bitbrook_workers_running", pool=pool) == 0
+        assert metrics.at("bitbrook_workers_waiting", pool=pool) == 0
+    for cache in ("row_words", "thawed_rows", "endpoint_answers"):
+        assert metrics.at("bitbrook_cache_bytes_max", cache=cache) > 1 << 20
     assert metrics.at("bitbrook_table_records", **table) == 1
     assert metrics.at("bitbrook_table_memory_bytes", **table) > 0
     assert metrics.at("bitbrook_table_stored_bytes", **table) > 0
@@ -147,6 +197,63 @@ def test_everything_is_counted(observed: Observed) -> None:
     assert metrics.at("bitbrook_source_errors_total", **source) == 1
     assert metrics.at("bitbrook_source_bytes_total", **source) > 50
     assert metrics["process_open_fds"] > 0
+
+
+def test_a_body_counts_while_it_is_held(observed: Observed) -> None:
+    """A client that sends half of a body is seen to hold it, and no more once it has left."""
+    address = urlsplit(observed.server.url)
+    with socket.create_connection((address.hostname, address.port), WAIT_S) as client:
+        client.sendall(
+            f"POST {observed.records_path} HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n"
+            f"Authorization: {observed.api.headers['Authorization']}\r\n\r\n".encode()
+        )
+        client.sendall(b" " * 40_000)
+        deadline = time.monotonic() + WAIT_S
+        while observed.metrics()["bitbrook_bodies_bytes"] != 40_000:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    while observed.metrics()["bitbrook_bodies_bytes"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert observed.metrics()["bitbrook_bodies_bytes_max"] > 1 << 20
+
+
+def test_caches_tell_how_they_fare(tmp_path: Path, s3: S3Process) -> None:
+    place = f"s3://{BUCKET}/{tmp_path.name}"
+    flags = ("--metrics-token", TOKEN, "--checkpoint-age-s", "0.3", "--storage", place)
+    data, asked = tmp_path / "data", "Count(Intersect(Row(species='x'),Row(tags='y')))"
+    with ServerProcess(data, *flags) as server, server.client(server.token()) as api:
+        deployment_id = create_deployment(api)
+        table = create_table(api, deployment_id)
+        source_id = create_source(api, deployment_id, table)
+        values = [{"id": n, "species": "x", "tags": ["y"]} for n in range(LARGE)]
+        stream(api, source_id, values)
+        endpoint = {"name": "many", "deployment_id": deployment_id}
+        endpoint["statement"] = f"select count(*) as n from {table}"
+        assert api.post("/v1/endpoints", json=endpoint).status_code == 201
+        wait_for_checkpoint(server)
+        assert server.stop() == 0
+    # As on another machine: nothing of the storage is on this disk.
+    shutil.rmtree(data / "cache")
+    with ServerProcess(data, *flags) as server, server.client(server.token()) as api:
+        for _ in range(4):
+            assert ask_pql(api, deployment_id, f"[{table}]{asked}") == [LARGE]
+            assert ask_pql(api, deployment_id, f"[{table}]Row(species='x')Limit(All(),limit=1)")
+        for _ in range(2):
+            assert api.get("/v1/endpoints/many").json()["data"] == [[LARGE]]
+        before = scrape(server)
+        for cache in ("row_words", "thawed_rows", "endpoint_answers", "storage_blocks"):
+            assert before.at("bitbrook_cache_misses_total", cache=cache) > 0, cache
+            assert before.at("bitbrook_cache_bytes", cache=cache) > 0, cache
+        for cache in ("row_words", "thawed_rows", "endpoint_answers"):
+            assert before.at("bitbrook_cache_hits_total", cache=cache) > 0, cache
+        # The answer is no longer what it was, whereas what is on this disk still is.
+        stream(api, source_id, [{"id": LARGE, "species": "z"}])
+        assert api.get("/v1/endpoints/many").json()["data"] == [[LARGE + 1]]
+        after = scrape(server)
+        answers = {"cache": "endpoint_answers"}
+        for name, more in (("bitbrook_cache_misses_total", 1), ("bitbrook_cache_hits_total", 0)):
+            assert after.at(name, **answers) == before.at(name, **answers) + more
 
 
 def test_names_are_the_operators_alone(observed: Observed, api: httpx.Client) -> None:
@@ -234,26 +341,50 @@ def test_every_line_of_the_log_is_json_with_the_request(observed: Observed) -> N
 
 
 def test_spans_arrive(observed: Observed) -> None:
-    pytest.importorskip("opentelemetry.sdk")
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    trace_id = "0af7651916cd43dd8448eb211c80319c"
-    parent = f"00-{trace_id}-b7ad6b7169203331-01"
-    assert observed.api.get("/v1/deployments", headers={"traceparent": parent}).status_code == 200
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        spans = {}
-        for body in list(observed.collector.bodies):
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                for scope in resource.scope_spans:
-                    spans.update({span.trace_id.hex(): span for span in scope.spans})
-        if trace_id in spans:
-            break
-        assert time.monotonic() < deadline, sorted(spans)
-        time.sleep(0.2)
-    span = spans[trace_id]
+    trace_id = TRACE_ID.format("0")
+    headers = {"traceparent": f"00-{trace_id}-{PARENT_ID}-01"}
+    assert observed.api.get("/v1/deployments", headers=headers).status_code == 200
+    (span,) = observed.spans(trace_id)
     attributes = {each.key: each.value for each in span.attributes}
     assert span.name == "GET /v1/deployments"
-    assert span.parent_span_id.hex() == "b7ad6b7169203331"
+    assert span.parent_span_id.hex() == PARENT_ID
     assert attributes["http.response.status_code"].int_value == 200
     assert span.end_time_unix_nano > span.start_time_unix_nano
+
+
+def test_spans_tell_the_steps(observed: Observed) -> None:
+    """Below a request's span are those of what was done, in their order and within its time."""
+    sql = f"select species, sum(amount * 2) from {observed.table} group by species"
+    requests: list[tuple[str, dict[str, Any], list[str]]] = [
+        (
+            observed.records_path,
+            {"records": [{"value": {"id": 7, "species": "x"}}]},
+            ["decode", "append", "apply"],
+        ),
+        (
+            observed.statements_path,
+            {"language": "pql", "statement": f"[{observed.table}]Count(All())"},
+            ["parse", "ask"],
+        ),
+        (
+            observed.statements_path,
+            {"language": "sql", "statement": sql},
+            ["parse", "plan", "ask", "finish", "encode"],
+        ),
+    ]
+    for number, (path, body, expected) in enumerate(requests, 1):
+        trace_id = TRACE_ID.format(number)
+        headers = {"traceparent": f"00-{trace_id}-{PARENT_ID}-01"}
+        answer = observed.api.post(path, json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        spans = observed.spans(trace_id)
+        (whole,) = [span for span in spans if span.parent_span_id.hex() == PARENT_ID]
+        steps = sorted((s for s in spans if s is not whole), key=lambda s: s.start_time_unix_nano)
+        assert list(dict.fromkeys(step.name for step in steps)) == expected
+        for step in steps:
+            assert step.parent_span_id == whole.span_id
+            assert step.start_time_unix_nano >= whole.start_time_unix_nano - SLACK_NS
+            assert step.end_time_unix_nano <= whole.end_time_unix_nano + SLACK_NS
+            assert step.end_time_unix_nano >= step.start_time_unix_nano
+        kinds = {each.value.string_value for s in steps for each in s.attributes}
+        assert ("ask" in expected) == bool(kinds)

@@ -25,6 +25,24 @@ def test_defaults_need_nothing() -> None:
     assert settings.log_database == "sqlite:///bitbrook-data/log.db"
 
 
+def test_stores_are_independent_of_each_other() -> None:
+    postgres = "postgresql+psycopg://me:hidden@db/bitbrook"
+    settings = Settings(catalogue=postgres)
+    assert settings.catalogue_database == settings.log_database == postgres
+    assert settings.storage_place == "bitbrook-data"
+    assert settings.stores_in_data, "the snapshots"
+    settings = Settings(log=postgres, storage="s3://bucket/x")
+    assert settings.catalogue_database == "sqlite:///bitbrook-data/catalogue.db"
+    assert settings.log_database == postgres
+    assert settings.stores_in_data, "the catalogue"
+    settings = Settings(catalogue="sqlite:////var/catalogue.db")
+    assert settings.log_database == "sqlite:///bitbrook-data/log.db"
+    settings = Settings(catalogue=postgres, storage="s3://bucket/x", compute="ray://head:6379")
+    assert not settings.stores_in_data
+    assert settings.cache_directory == Path("bitbrook-data/cache")
+    assert "hidden" not in repr(settings)
+
+
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
     file = tmp_path / "bitbrook.toml"
     file.write_text('port = 1\nhost = "file"\nlog_level = "error"\nquery_timeout_s = 5\n')
@@ -69,6 +87,12 @@ def test_every_setting_can_be_set_in_the_environment_and_by_flag(name: str) -> N
         ({}, {"log_level": "loud"}, "log_level", ["'loud'", "debug, info, warning or error"]),
         ({}, {"admin_email": "ada"}, "admin_email", ["'ada'", "e-mail"]),
         ({}, {"body_bytes_max": "16M"}, "body_bytes_max", ["'16M'", "bytes of a request body"]),
+        ({"BITBROOK_STORAGE": "ftp://x"}, {}, "storage", ["'ftp://x'", "s3://, gs://, az://"]),
+        ({"BITBROOK_STORAGE": "s3://"}, {}, "storage", ["'s3://'"]),
+        ({"BITBROOK_STORAGE": "file://a/b"}, {}, "storage", ["'file://a/b'"]),
+        ({}, {"catalogue": "mysql://db/x"}, "catalogue", ["--catalogue", "'mysql://db/x'"]),
+        ({}, {"log": "log.db"}, "log", ["'log.db'", "database of the log"]),
+        ({}, {"compute": "dask"}, "compute", ["'dask'", "ray://HOST:PORT"]),
         ({}, {"nothing_like_it": 1}, "nothing_like_it", ["--nothing-like-it", "--help"]),
     ],
 )

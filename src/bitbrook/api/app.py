@@ -43,6 +43,7 @@ from bitbrook.api.bodies import BodyMemory
 from bitbrook.api.cross_origin import CrossOrigin
 from bitbrook.api.edge import Edge
 from bitbrook.api.external_tokens import LearnTokens
+from bitbrook.api.figures import watch_application
 from bitbrook.api.guard import Guard, caller_of, check_declared
 from bitbrook.api.hot_routes import HotRoute, HotRoutes
 from bitbrook.api.ingest import IngestRoute
@@ -89,9 +90,11 @@ def build_app(service: Service, pages: Sequence[ControllerRouterHandler] = ()) -
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = CONTROL_THREADS
+        watch = watch_application(memory, {"ingest": ingest, "query": statements})
         try:
             yield
         finally:
+            watch.close()
             ingest.close()
             statements.close()
 

@@ -41,6 +41,7 @@ from bitbrook.query.results.sql_json import encode_error
 from bitbrook.query.shapes import shape_of
 from bitbrook.query.sql import run_sql
 from bitbrook.sources.compression import decompress
+from bitbrook.telemetry.steps import step
 
 QUERY_ID = "x-query-id"
 """Header that names the statement that an answer is of, also when it failed."""
@@ -354,7 +355,8 @@ def _run(
     if language is Language.PQL:
         return Answer(200, Format.JSON, whole(run_pql(text, database, budget)))
     answer = run_sql(text, database, budget, uploads=visit.files)
-    body = form_body(answer, form, statement.elapsed_us, bytes_max=budget.answer_bytes_max)
+    with step("encode"):
+        body = form_body(answer, form, statement.elapsed_us, bytes_max=budget.answer_bytes_max)
     query: bytes = visit.scope["query_string"]
     if query and asks_end(query.decode("latin-1")):
         line = end_line(form, answer.table.num_rows)

@@ -19,6 +19,7 @@ from bitbrook.telemetry.acts import Act, acting
 from bitbrook.telemetry.metrics import count_request
 from bitbrook.telemetry.requests import request_id_from, serving
 from bitbrook.telemetry.spans import is_tracing, record_request
+from bitbrook.telemetry.steps import Trace, tracing
 
 UNMATCHED = "unmatched"
 PIECE_BYTES = 1 << 20
@@ -72,7 +73,11 @@ class Traced:
             await send(message)
 
         act = self._edge.begin(scope, request_id)
-        with serving(request_id), acting(act):
+        with (
+            serving(request_id),
+            acting(act),
+            tracing(SYSTEM_CLOCK.monotonic_s, is_on=is_tracing()) as trace,
+        ):
             # The last place that can still answer, so it answers whatever it is.
             try:
                 for message in self._edge.preflight(scope) or ():
@@ -98,21 +103,29 @@ class Traced:
             if _is_debugging():
                 _log.debug("answered", method=scope["method"], route=route, status=status)
             count_request(route, status, duration_s)
-            if is_tracing():
-                _trace(scope, route, status, duration_s, request_id)
+            if trace is not None and is_tracing():
+                _send(trace, scope, route, status, duration_s)
         self._edge.end(act, state_of(scope).get("outcome", status))
 
 
-def _trace(scope: HTTPScope, route: str, status: int, duration_s: float, request_id: str) -> None:
+def _send(trace: Trace, scope: HTTPScope, route: str, status: int, duration_s: float) -> None:
     parent = header(scope, b"traceparent")
+    ended_s = SYSTEM_CLOCK.now_s()
+    # The Unix time at which the monotonic clock was at zero.
+    zero_s = ended_s - SYSTEM_CLOCK.monotonic_s()
+    steps = [
+        step._replace(began_s=zero_s + step.began_s, ended_s=zero_s + step.ended_s)
+        for step in trace.steps
+    ]
     record_request(
         scope["method"],
         route,
         status,
-        ended_s=SYSTEM_CLOCK.now_s(),
+        ended_s=ended_s,
         duration_s=duration_s,
-        request_id=request_id,
+        request_id=state_of(scope)["request_id"],
         parent=None if parent is None else parent.decode("latin-1"),
+        steps=steps,
     )
 
 

@@ -37,6 +37,8 @@ class Workers:
 
     def __init__(self, kind: str, *, threads: int, waiting_max: int) -> None:
         self._kind = kind
+        self.threads = threads
+        self.waiting_max = waiting_max
         self._limit = threads + waiting_max
         self._pending = 0
         self._lock = threading.Lock()

@@ -75,10 +75,17 @@ class RowWords:
 
     def find(self, slot: int) -> KeptWords | None:
         """Return the words of a row if they are kept."""
-        return self._kept.get(slot)
+        kept = self._kept.get(slot)
+        if kept is not None:
+            LEDGER.hits += 1
+        return kept
 
     def is_due(self, slot: int) -> bool:
-        """Return whether the row was asked for before, since it was written to."""
+        """Return whether the row was asked for before, since it was written to.
+
+        It is asked of rows whose words would be kept and are not.
+        """
+        LEDGER.misses += 1
         was_asked = slot in self._asked
         self._asked.add(slot)
         return was_asked

@@ -149,6 +149,9 @@ class Rows:
         bitmap = self._bitmaps[slot]
         if bitmap is None:
             bitmap = self._thaw(slot)
+        elif self._clean_count:
+            # Whether this very row is one of the stored ones would cost more to find out.
+            LEDGER.hits += 1
         return bitmap or None
 
     def words(self, code: int) -> KeptWords | None:
@@ -268,6 +271,7 @@ class Rows:
                 body = bytes(self._stored_bytes(slot))
                 bitmap = self._bitmaps[slot] = BitMap.deserialize(body)
                 LEDGER.note(self, len(body) + ROW_BYTES)
+                LEDGER.misses += 1
             return bitmap
 
     def _for_writing(self, slot: int) -> BitMap:

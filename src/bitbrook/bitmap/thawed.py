@@ -27,11 +27,17 @@ class Thawing(Protocol):
 
 
 class Ledger:
-    """Who holds how many bytes of thawed rows. `lock` is held for every change of who does."""
+    """Who holds how many bytes of thawed rows. `lock` is held for every change of who does.
+
+    `hits`, `misses`: how often one was asked for that was kept, or was not.
+    """
 
     def __init__(self, bytes_max: int) -> None:
         self.lock = threading.Lock()
         self.bytes_max = bytes_max
+        # Counted without the lock, which a row that is at hand does not take.
+        self.hits = 0
+        self.misses = 0
         self._held: WeakKeyDictionary[Thawing, int] = WeakKeyDictionary()
         self._held_bytes = 0
 

@@ -18,7 +18,7 @@ def run_server(settings: Settings) -> None:
     with (
         Service.open(settings) as service,
         bind(settings.host, settings.port) as listener,
-        postgres_server(service),
+        postgres_server(service) as take_over_certificate,
     ):
         host, port = listener.getsockname()[:2]
         scheme = "https" if settings.tls_cert else "http"
@@ -35,6 +35,10 @@ def run_server(settings: Settings) -> None:
                 f"Browse the API at {scheme}://{shown_host}:{port}/docs; Ctrl-C stops", flush=True
             )
 
+        def when_hung_up() -> None:
+            service.signing_keys.reload()
+            take_over_certificate()
+
         serve_until_stopped(
             build_app(service, PAGES),
             listener,
@@ -44,7 +48,7 @@ def run_server(settings: Settings) -> None:
             key=settings.tls_key,
             when_ready=when_ready,
             when_stopping=service.begin_stop,
-            when_hung_up=service.signing_keys.reload,
+            when_hung_up=when_hung_up,
             trusted_proxies=settings.trusted_proxies,
         )
     end_tracing()

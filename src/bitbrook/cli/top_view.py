@@ -11,6 +11,7 @@ from rich.table import Table
 
 TIMEOUT_S = 10.0
 ROUTES_MAX = 12
+_ROW_CACHE = "thawed_rows"
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -88,7 +89,10 @@ def _look(client: httpx.Client) -> Look:
 
 def _server(before: Look, now: Look, url: str) -> Table:
     table = Table(title=url, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    held, allowed = now.value("bitbrook_thawed_bytes"), now.value("bitbrook_thawed_bytes_max")
+    held, allowed = (
+        now.by(name, "cache").get((_ROW_CACHE,), 0.0)
+        for name in ("bitbrook_cache_bytes", "bitbrook_cache_bytes_max")
+    )
     facts = [
         ("requests/s", _number(_rate(before, now, "bitbrook_requests_total"))),
         ("records/s", _number(_rate(before, now, "bitbrook_records_total"))),

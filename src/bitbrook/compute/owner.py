@@ -11,8 +11,9 @@ Nothing here knows Ray: an owner is an object whose methods are called from seve
 
 import os
 import secrets
+import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,12 +181,13 @@ class _Running:
         try:
             ownership = Ownership(self._database)
             log = Log(self._log_database, fence=epochs)
+            owners = {each.name for each in ownership.owners()}
         except BaseException:
             self._dispose()
             raise
         self._repeats = Repeats(log)
         self.compute = LocalCompute(
-            log, open_store(settings, name), upkeep_policy=settings.upkeep_policy
+            log, open_store(settings, name, owners), upkeep_policy=settings.upkeep_policy
         )
         self.holdings = Holdings(ownership, self.compute, epochs, name, self.process)
         self._lease = Lease(
@@ -319,10 +321,17 @@ class _Running:
         self._log_database.dispose()
 
 
-def open_store(settings: OwnerSettings, name: str) -> SnapshotStore:
-    """Return the snapshot store of an installation, with a cache for one process alone."""
-    cache = Path(settings.cache_directory) / name
-    return open_snapshots(settings.storage, cache, cache_bytes=settings.cache_bytes_max)
+def open_store(settings: OwnerSettings, name: str, owners: Collection[str]) -> SnapshotStore:
+    """Return the snapshot store of an installation, with a cache for one process alone.
+
+    `owners`: those that there are; the caches of others, which were replaced, are removed.
+    """
+    caches = Path(settings.cache_directory) / "owners"
+    if caches.is_dir():
+        for directory in caches.iterdir():
+            if directory.name not in owners:
+                shutil.rmtree(directory, ignore_errors=True)
+    return open_snapshots(settings.storage, caches / name, cache_bytes=settings.cache_bytes_max)
 
 
 def _counts_of(batch: Batch) -> list[int]:

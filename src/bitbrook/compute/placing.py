@@ -9,7 +9,6 @@ left it; if the cluster has no room for both, the deployment stays as it was.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bitbrook.clock import SYSTEM_CLOCK
@@ -56,24 +55,13 @@ class OwnerName(NamedTuple):
         return cls(deployment, int(generation), int(slot), int(attempt))
 
 
-@dataclass(slots=True, frozen=True)
-class Sizes:
-    """How large owners are."""
-
-    owner_bytes: int
-
-    def owner_count(self, memory_bytes: int) -> int:
-        """Return how many owners have so much memory."""
-        return max(1, -(-memory_bytes // self.owner_bytes))
-
-
 class Placing:
     """Places the owners of all deployments, and tables at them."""
 
-    def __init__(self, ownership: Ownership, cluster: Cluster, sizes: Sizes) -> None:
+    def __init__(self, ownership: Ownership, cluster: Cluster, *, owner_bytes_max: int) -> None:
         self._ownership = ownership
         self._cluster = cluster
-        self._sizes = sizes
+        self._owner_bytes_max = owner_bytes_max
 
     def reserve(self, deployment: str, memory_bytes: int) -> None:
         """Let a deployment have the owners for so much memory, and its tables be at them.
@@ -81,13 +69,14 @@ class Placing:
         Raises:
             QuotaExceeded: the cluster has not that much; it has what it had before.
         """
-        count = self._sizes.owner_count(memory_bytes)
+        count = max(1, -(-memory_bytes // self._owner_bytes_max))
+        owner_bytes = -(-memory_bytes // count)
         known = self._ownership.placement(deployment)
         if known is not None and known.owner_count == count:
-            self._ensure(known)
+            self._ensure(known, owner_bytes)
         else:
             generation = 1 if known is None else known.generation + 1
-            self._begin(Placement(deployment, generation, count))
+            self._begin(Placement(deployment, generation, count), owner_bytes)
         self._settle(deployment)
 
     def release(self, deployment: str) -> None:
@@ -129,7 +118,7 @@ class Placing:
         owner = OwnerName.of(name)
         self._cluster.start(name, owner.group, owner.slot)
 
-    def _begin(self, placement: Placement) -> None:
+    def _begin(self, placement: Placement, owner_bytes: int) -> None:
         """Reserve, and start the owners of, a generation."""
         group = f"{placement.deployment}.{placement.generation}"
         names = [
@@ -137,22 +126,16 @@ class Placing:
             for slot in range(placement.owner_count)
         ]
         self._cluster.reserve(
-            group,
-            placement.owner_count,
-            self._sizes.owner_bytes,
-            timeout_s=RESERVE_TIMEOUT_S,
+            group, placement.owner_count, owner_bytes, timeout_s=RESERVE_TIMEOUT_S
         )
         self._ownership.place(placement, names)
         self._start(names)
 
-    def _ensure(self, placement: Placement) -> None:
+    def _ensure(self, placement: Placement, owner_bytes: int) -> None:
         """See to it that the owners of a placement run, which Ray may have lost with its head."""
         group = f"{placement.deployment}.{placement.generation}"
         self._cluster.reserve(
-            group,
-            placement.owner_count,
-            self._sizes.owner_bytes,
-            timeout_s=RESERVE_TIMEOUT_S,
+            group, placement.owner_count, owner_bytes, timeout_s=RESERVE_TIMEOUT_S
         )
         self._start(list(self._owners(placement.deployment).values()))
 

@@ -28,7 +28,7 @@ from bitbrook.compute.cluster import Cluster, call_all
 from bitbrook.compute.fan_out import FanOut, Places
 from bitbrook.compute.merge import merge_partials
 from bitbrook.compute.part_statistics import merged_statistics
-from bitbrook.compute.placing import Placing, Sizes
+from bitbrook.compute.placing import Placing
 from bitbrook.compute.requests import Asked, OwnerFigures, Sent, Spending, form_of
 from bitbrook.compute.routing import split_batch
 from bitbrook.compute.shifts import without_shifts
@@ -60,12 +60,12 @@ REPEAT_KNOWN_S = 900.0
 class RemoteSettings:
     """How an installation uses a cluster.
 
-    `owner_bytes`: memory of one owner, a node's slot.
+    `owner_bytes_max`: memory of one owner, a node's slot.
     `partition_count`: of new tables. `stalled_s`: after so long without a lease an owner is given
     up.
     """
 
-    owner_bytes: int
+    owner_bytes_max: int
     partition_count: int
     stalled_s: float
 
@@ -87,7 +87,9 @@ class RemoteCompute:
         self._snapshots = snapshots
         self._ownership = ownership
         self._cluster = cluster
-        self._placing = Placing(self._ownership, self._cluster, Sizes(settings.owner_bytes))
+        self._placing = Placing(
+            self._ownership, self._cluster, owner_bytes_max=settings.owner_bytes_max
+        )
         self._places = Places(self._ownership)
         self._fan_out = FanOut(self._cluster, self._places)
         self._tables: dict[str, TableSchema] = {}
@@ -116,6 +118,7 @@ class RemoteCompute:
     def reserve(self, deployment_id: str, memory_bytes: int) -> None:
         """Give a deployment the owners that have so much memory, and its tables to them."""
         self._placing.reserve(deployment_id, memory_bytes)
+        self._watch.clear(deployment_id)
 
     def release(self, deployment_id: str) -> None:
         """End the owners of a deployment, which has no tables any more."""

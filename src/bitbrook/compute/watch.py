@@ -52,6 +52,10 @@ class Watch:
         """Return why a deployment cannot be used at present, None if it can."""
         return self._faults.get(deployment)
 
+    def clear(self, deployment: str) -> None:
+        """Take note that a deployment can be used now, until the next look."""
+        self._faults = {name: each for name, each in self._faults.items() if name != deployment}
+
     def close(self) -> None:
         """Look no more."""
         self._is_closing.set()

@@ -106,10 +106,15 @@ class KeptAnswer(NamedTuple):
 
 
 class AnswerCache:
-    """The answers that are kept. `bytes_max` 0: none is."""
+    """The answers that are kept. `bytes_max` 0: none is.
+
+    `hits`, `misses`: how often one was looked for whose body was kept and is so still, or was not.
+    """
 
     def __init__(self, bytes_max: int, registry: Registry, compute: Compute) -> None:
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
+        self.hits = 0
+        self.misses = 0
         self._registry = registry
         self._compute = compute
         self._lock = threading.Lock()
@@ -127,10 +132,16 @@ class AnswerCache:
         """Return the answer under a key if it is what would be answered now."""
         kept = self._kept.get(key)
         if kept is None:
+            self.misses += 1
             return None
         if not kept.reads.is_current(self._registry, self._compute):
             self._drop(key, kept)
+            self.misses += 1
             return None
+        if kept.body is None:
+            self.misses += 1
+        else:
+            self.hits += 1
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -138,15 +149,15 @@ class AnswerCache:
 
     def keep(self, key: str, kept: KeptAnswer) -> None:
         """Keep an answer, without its body if that is large; older ones go."""
-        if not self._bytes_max:
+        if not self.bytes_max:
             return
-        if len(kept.body or b"") > self._bytes_max // BODY_PART_MAX:
+        if len(kept.body or b"") > self.bytes_max // BODY_PART_MAX:
             kept = kept._replace(body=None)
         with self._lock:
             self._take_out(key)
             self._kept[key] = kept
             self._held_bytes += kept.size_bytes
-            while self._held_bytes > self._bytes_max and self._kept:
+            while self._held_bytes > self.bytes_max and self._kept:
                 self._take_out(next(iter(self._kept)))
 
     def etag(self, key: str, reads: Reads) -> str:

@@ -29,6 +29,7 @@ from bitbrook.query.sql.service_tables import ServiceTable, service_schema
 from bitbrook.schema.field_types import FieldSchema, TableSchema
 from bitbrook.schema.names import NameKind, check_name
 from bitbrook.stores.catalogue_rows import ViewRow
+from bitbrook.telemetry.steps import step
 
 PROMPT_RECORDS_MAX = 1_000
 """Records that a statement may answer that keeps its thread from other work."""
@@ -83,7 +84,8 @@ class ControlDatabase:
         self._require(Right.QUERY)
         if self.fence is not None:
             self.fence.note_read(table.id)
-        partial = self._compute.ask(table.id, question, budget)
+        with step("ask", type(question).__name__):
+            partial = self._compute.ask(table.id, question, budget)
         records = _records_of(partial)
         budget.records_selected = max(budget.records_selected, records)
         if not budget.may_wait:

@@ -1,27 +1,46 @@
 """The service's figures for whoever operates it: queues, caches, and what each thing takes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from bitbrook.bitmap.thawed import LEDGER
 from bitbrook.compute.compute import Compute
 from bitbrook.control.deployments import find_shape
+from bitbrook.control.queries import Queries
 from bitbrook.control.registry import Registry
 from bitbrook.control.sources import Sources
-from bitbrook.control.statements import Statements
 from bitbrook.errors import BitbrookError
 from bitbrook.telemetry.watched import Value, Watch
 
 
+class Cache(Protocol):
+    """A cache that can tell how it fares. `hits` and `misses`: since the process began."""
+
+    @property
+    def hits(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def misses(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def held_bytes(self) -> int: ...  # noqa: D102 - what it takes
+    @property
+    def bytes_max(self) -> int: ...  # noqa: D102 - what it may
+
+
 class ServiceFigures:
-    """Answers who looks at the metrics, until it is closed."""
+    """Answers who looks at the metrics, until it is closed. `caches`: by what they keep."""
 
     def __init__(
-        self, registry: Registry, compute: Compute, sources: Sources, statements: Statements
+        self,
+        registry: Registry,
+        compute: Compute,
+        sources: Sources,
+        queries: Queries,
+        caches: Mapping[str, Cache],
     ) -> None:
         self._registry = registry
         self._compute = compute
         self._sources = sources
-        self._statements = statements
+        self._queries = queries
+        self._caches = dict(caches)
         self._watches = [
             Watch(self._own, is_named=False),
             Watch(self._named, is_named=True),
@@ -37,9 +56,15 @@ class ServiceFigures:
         yield Value("bitbrook_write_queue_batches", queue.batches)
         yield Value("bitbrook_write_queue_bytes", queue.size_bytes)
         yield Value("bitbrook_write_queue_bytes_max", queue.bytes_max)
-        yield Value("bitbrook_statements_running", self._statements.running_count)
-        yield Value("bitbrook_thawed_bytes", LEDGER.held_bytes)
-        yield Value("bitbrook_thawed_bytes_max", LEDGER.bytes_max)
+        yield Value("bitbrook_statements_running", self._queries.statements.running_count)
+        memory = self._queries.memory
+        yield Value("bitbrook_statements_memory_bytes", memory.held_bytes)
+        yield Value("bitbrook_statements_memory_bytes_max", memory.bytes_max)
+        for kept, cache in self._caches.items():
+            yield Value("bitbrook_cache_hits", cache.hits, (kept,))
+            yield Value("bitbrook_cache_misses", cache.misses, (kept,))
+            yield Value("bitbrook_cache_bytes", cache.held_bytes, (kept,))
+            yield Value("bitbrook_cache_bytes_max", cache.bytes_max, (kept,))
         yield Value("bitbrook_tables_refusing", self._compute.refusing_count())
 
     def _named(self) -> Iterator[Value]:

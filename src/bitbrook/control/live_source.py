@@ -28,6 +28,7 @@ from bitbrook.sources.decode import NOTHING, Decoded, Decoder
 from bitbrook.sources.outcomes import Outcomes
 from bitbrook.telemetry.metrics import count_ingest_bytes, count_records
 from bitbrook.telemetry.requests import current_request_id
+from bitbrook.telemetry.steps import step
 
 
 class Terms(NamedTuple):
@@ -89,7 +90,8 @@ class ArrivingIngest:
         """
         self._size_bytes += len(data)
         if self._body is not None:
-            self._body.feed(data)
+            with step("decode"):
+                self._body.feed(data)
 
     def finish(self) -> Ingest:
         """Have the records stored; the body is whole.
@@ -179,7 +181,8 @@ class LiveSource:
         if known is not None:
             return self._accepted(known)
         self._rates.check()
-        decoded = self.decoder.decode(body, is_lines=terms.is_lines)
+        with step("decode"):
+            decoded = self.decoder.decode(body, is_lines=terms.is_lines)
         return self._take(decoded, len(body), terms)
 
     def begin(self, terms: Terms) -> "ArrivingIngest":

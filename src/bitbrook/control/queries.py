@@ -31,7 +31,7 @@ RETRY_AFTER_S = 1
 class Queries:
     """Where statements run, and which of them are running.
 
-    `statements`: what they are, for whom may see it.
+    `statements`: what they are, for whom may see it. `memory`: what they share.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Queries:
         self._settings = settings
         self._clock = clock
         self._bulk_places = BulkPlaces.listed(settings.bulk_directories, settings.bulk_url_prefixes)
-        self._memory = SharedMemory(settings.queries_memory_bytes_max or machine_bytes() // SHARE)
+        self.memory = SharedMemory(settings.queries_memory_bytes_max or machine_bytes() // SHARE)
         self._lock = threading.Lock()
         self._running: dict[int, Budget] = {}
         self._admitted: dict[str, int] = {}
@@ -175,7 +175,7 @@ class Queries:
         budget = Budget.starting_now(timeout_s, clock=self._clock)
         budget.answer_bytes_max = self._settings.answer_bytes_max
         budget.memory_bytes_max = self._settings.query_memory_bytes_max
-        budget.share = self._memory
+        budget.share = self.memory
         with self._lock:
             if self._is_closed:
                 raise Stopping("the server stops; send the statement again later")

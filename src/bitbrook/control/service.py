@@ -12,9 +12,11 @@ from typing import Self
 from bitbrook.auth.oidc_provider import Provider
 from bitbrook.auth.oidc_tokens import ExternalTokens
 from bitbrook.auth.passwords import make_password
+from bitbrook.bitmap import row_words, thawed
 from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.compute.compute import Compute
 from bitbrook.compute.open_compute import open_compute
+from bitbrook.control.answer_cache import AnswerCache
 from bitbrook.control.api_keys import ApiKeys
 from bitbrook.control.audit import Audit
 from bitbrook.control.browser_login import BrowserLogin
@@ -25,7 +27,7 @@ from bitbrook.control.endpoints import Endpoints
 from bitbrook.control.external_bearers import ExternalBearers
 from bitbrook.control.external_users import ExternalUsers
 from bitbrook.control.fences import Fences
-from bitbrook.control.figures import ServiceFigures
+from bitbrook.control.figures import Cache, ServiceFigures
 from bitbrook.control.identity import Identity
 from bitbrook.control.lifecycle import Lifecycle
 from bitbrook.control.live import Live
@@ -43,9 +45,11 @@ from bitbrook.control.tables import Tables
 from bitbrook.control.user_rates import UserRates
 from bitbrook.control.users import Users
 from bitbrook.settings import Settings
+from bitbrook.stores.block_cache import BlockCache
 from bitbrook.stores.catalogue import Catalogue
 from bitbrook.stores.lineage import Lineage, lineages_of
 from bitbrook.stores.log import Log
+from bitbrook.stores.object_snapshots import ObjectSnapshots
 from bitbrook.stores.open_snapshots import open_snapshots
 from bitbrook.stores.rejected import RejectedStore
 from bitbrook.stores.sql import open_engine
@@ -70,6 +74,7 @@ class Service:
         quarantine: Quarantine,
         *,
         lineages: Sequence[Lineage],
+        block_cache: BlockCache | None = None,
         clock: Clock,
     ) -> None:
         members = Members(catalogue, token_ttl_s=settings.token_ttl_s, clock=clock)
@@ -101,14 +106,9 @@ class Service:
             quarantine=quarantine,
             clock=clock,
         )
-        self.service_tables = ServiceTables(registry, self.sources, settings, clock=clock)
+        told = self.service_tables = ServiceTables(registry, self.sources, settings, clock=clock)
         self.queries = Queries(
-            registry,
-            self.tables,
-            compute,
-            settings,
-            service_tables=self.service_tables,
-            clock=clock,
+            registry, self.tables, compute, settings, service_tables=told, clock=clock
         )
         self.endpoints = Endpoints(catalogue, registry, self.queries, settings, clock=clock)
         self.endpoint_calls = EndpointCalls(
@@ -116,7 +116,8 @@ class Service:
         )
         self.saved_queries = SavedQueries(catalogue, members, clock=clock)
         self.live = Live(self.deployments, self.tables, self.sources, clock=clock)
-        self.figures = ServiceFigures(registry, compute, self.sources, self.queries.statements)
+        caches = _caches(self.endpoint_calls.cache, block_cache)
+        self.figures = ServiceFigures(registry, compute, self.sources, self.queries, caches)
         self._compute = compute
         self._is_open = False
         self._closing = ExitStack()
@@ -162,6 +163,7 @@ class Service:
                 lifecycle,
                 quarantine,
                 lineages=lineages_of(log),
+                block_cache=snapshots.cache if isinstance(snapshots, ObjectSnapshots) else None,
                 clock=clock,
             )
             closing.callback(service.audit.close)
@@ -255,3 +257,13 @@ class Service:
             password = self.first_password = make_password()
         self.users.create_organisation(settings.organisation, settings.admin_email, password)
         LOGGER.info("created the first organisation", admin_email=settings.admin_email)
+
+
+def _caches(answers: AnswerCache, blocks: BlockCache | None) -> dict[str, Cache]:
+    """Return the caches by what they keep."""
+    caches: dict[str, Cache] = {
+        "row_words": row_words.LEDGER,
+        "thawed_rows": thawed.LEDGER,
+        "endpoint_answers": answers,
+    }
+    return caches if blocks is None else caches | {"storage_blocks": blocks}

@@ -23,6 +23,7 @@ from bitbrook.errors import BitbrookError, Fenced, OutcomeUnknown, Overloaded, S
 from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log, LogEntry, Note
 from bitbrook.telemetry.stages import count_append, count_append_refusal
+from bitbrook.telemetry.steps import Step, Trace, current_trace, step
 
 WAITING_BYTES_MAX = 256 << 20
 GROUP_BYTES_MAX = 32 << 20
@@ -80,6 +81,7 @@ class Write:
     """A batch on its way: its parts by partition, and who waits for it.
 
     `schema` is the one that the bodies were encoded with. `notes` become durable with the parts.
+    `trace`: of the request that submitted it, if that is traced.
     """
 
     target: WriteTarget
@@ -87,6 +89,7 @@ class Write:
     parts: list[Part]
     notes: tuple[Note, ...] = ()
     future: Future[Written] = field(default_factory=Future)
+    trace: Trace | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -153,6 +156,7 @@ class Writer:
         size_bytes = write.size_bytes
         # An accepted write is carried out whether or not its caller still waits.
         write.future.set_running_or_notify_cancel()
+        write.trace = current_trace()
         with self._changed:
             if self._is_closing:
                 raise Stopping("the server stops; nothing was applied; send it again later")
@@ -210,7 +214,9 @@ class Writer:
             self._log.append(entries, [note for write in group for note in write.notes])
             if group:
                 size_bytes = sum(write.size_bytes for write in group)
-                count_append(len(group), size_bytes, SYSTEM_CLOCK.monotonic_s() - started_s)
+                ended_s = SYSTEM_CLOCK.monotonic_s()
+                count_append(len(group), size_bytes, ended_s - started_s)
+                _note_append(group, started_s, ended_s)
         except Fenced as error:
             targets = {id(write.target): write.target for write in group}
             if len(targets) > 1:
@@ -256,7 +262,7 @@ class Writer:
             for write in group:
                 if not self._is_refused(write):
                     try:
-                        self._answer(write, _written(write, write.target.apply(write)))
+                        self._answer(write, _applied(write))
                     except Exception as error:
                         self._answer(write, write.target.failure or error)
 
@@ -284,5 +290,16 @@ class Writer:
             self._changed.notify_all()
 
 
-def _written(write: Write, counts: list[int]) -> Written:
+def _note_append(group: list[Write], began_s: float, ended_s: float) -> None:
+    for write in group:
+        if write.trace is not None:
+            write.trace.note(Step("append", began_s, ended_s))
+
+
+def _applied(write: Write) -> Written:
+    if write.trace is None:
+        counts = write.target.apply(write)
+    else:
+        with step("apply", trace=write.trace):
+            counts = write.target.apply(write)
     return Written(counts, {part.number: part.sequence for part in write.parts})

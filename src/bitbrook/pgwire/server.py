@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from bitbrook.control.service import Service
@@ -20,21 +20,32 @@ WAITING_MAX = 2 * CONNECTIONS_MAX
 
 
 @contextmanager
-def postgres_server(service: Service) -> Iterator[None]:
+def postgres_server(service: Service) -> Iterator[Callable[[], None]]:
     """Speak the protocol on the settings' `pg_port` meanwhile; nothing if that is 0.
+
+    Gives what takes over a certificate that was renewed.
 
     Raises:
         AlreadyRunning: another process listens there.
         InvalidValue: the certificate cannot be used.
     """
     if not service.settings.pg_port:
-        yield
+        yield lambda: None
         return
-    host = Host(service, _tls_of(service))
+    tls = _tls_of(service)
+
+    def take_over_certificate() -> None:
+        if tls is not None and service.settings.tls_cert is not None:
+            try:
+                tls.load_cert_chain(service.settings.tls_cert, service.settings.tls_key)
+            except OSError as error:
+                LOGGER.warning("certificate not taken over", reason=error.strerror)
+
+    host = Host(service, tls)
     server = _Server(host, service.settings.host, service.settings.pg_port)
     server.start()
     try:
-        yield
+        yield take_over_certificate
     finally:
         server.stop()
         host.close()

@@ -126,6 +126,7 @@ class Statements:
 
         Raises:
             ReadOnly: it writes.
+            QuotaExceeded: the caller asks too often.
         """
         tag = self.settings.command(prepared.text)
         if tag is not None:
@@ -135,6 +136,7 @@ class Statements:
         if shown is not None:
             table = pa.table({"value": [shown[1]]})
             return Answer("SHOW", (Column(shown[0], types.TEXT),), table)
+        self._service.user_rates.take(caller.user_id)
         deployment_id = self._place.deployment_id
         with self._service.queries.admitted(caller, deployment_id) as database:
             if self.is_of_catalogue(prepared):

@@ -34,11 +34,16 @@ Fetch = Callable[[int, int], Iterable[memoryview]]
 
 
 class BlockCache:
-    """Files of blocks, a directory a partition, of `bytes_max` together."""
+    """Files of blocks, a directory a partition, of `bytes_max` together.
+
+    `hits`: how many pieces were asked for that were here.
+    """
 
     def __init__(self, directory: Path, bytes_max: int) -> None:
         self._directory = directory
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
+        self.hits = 0
+        self._asked = 0
         self._lock = threading.Lock()
         self._sizes: OrderedDict[Path, int] = OrderedDict()
         # Of other processes, in directories of their own below this one, nothing.
@@ -46,6 +51,16 @@ class BlockCache:
         for status, path in sorted(found, key=lambda each: each[0].st_mtime):
             self._sizes[path] = status.st_blocks * SECTOR_BYTES
         self._bytes = sum(self._sizes.values())
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the disk that the files take."""
+        return self._bytes
+
+    @property
+    def misses(self) -> int:
+        """How many pieces were asked for that had to be fetched."""
+        return self._asked - self.hits
 
     def entries(self, partition: str, block: Block) -> list[Entry] | None:
         """Return where a block's pieces lie, None if its list is not here."""
@@ -67,10 +82,13 @@ class BlockCache:
 
         They are fetched if they are not here. None if what is fetched is not what was written.
         """
+        self._asked += 1
         for _ in range(2):
             try:
                 with self._opened(partition, block) as descriptor:
-                    if not _holds(descriptor, entry) and not self._fill(descriptor, entry, fetch):
+                    if _holds(descriptor, entry):
+                        self.hits += 1
+                    elif not self._fill(descriptor, entry, fetch):
                         return None
                     if entry.size_bytes < MAPPED_BYTES_MIN:
                         body = read_bytes(descriptor, entry.start, entry.size_bytes)
@@ -82,7 +100,7 @@ class BlockCache:
                 if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                     break
                 # The disk is fuller than the bound foresaw.
-                self._make_room(self._bytes_max, self._path(partition, block))
+                self._make_room(self.bytes_max, self._path(partition, block))
         return _in_memory(entry, fetch)
 
     @contextmanager
@@ -158,12 +176,12 @@ class BlockCache:
     def _make_room(self, size_bytes: int, kept: Path) -> None:
         """Remove what was not used for longest until so many bytes more are below the bound."""
         with self._lock:
-            if self._bytes + size_bytes <= self._bytes_max:
+            if self._bytes + size_bytes <= self.bytes_max:
                 return
             for path in list(self._sizes):
                 if path != kept:
                     self._remove(path)
-                if self._bytes + size_bytes <= self._bytes_max:
+                if self._bytes + size_bytes <= self.bytes_max:
                     return
 
     def _remove(self, path: Path) -> None:

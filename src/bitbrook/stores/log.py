@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Damaged, Fenced, OutcomeUnknown, Overloaded
@@ -286,12 +287,13 @@ class Log:
 
 def _write_notes(connection: Connection, notes: Sequence[Note]) -> None:
     if notes:
-        is_same = (NOTE.c.scope == sa.bindparam("scope_")) & (NOTE.c.key == sa.bindparam("key_"))
-        connection.execute(
-            sa.delete(NOTE).where(is_same),
-            [{"scope_": note.scope, "key_": note.key} for note in notes],
+        module = postgresql if connection.dialect.name == "postgresql" else sqlite
+        added = module.insert(NOTE)
+        replacing = added.on_conflict_do_update(
+            index_elements=[NOTE.c.scope, NOTE.c.key],
+            set_={"body": added.excluded.body, "expires_s": added.excluded.expires_s},
         )
-        connection.execute(sa.insert(NOTE), [note._asdict() for note in notes])
+        connection.execute(replacing, [note._asdict() for note in notes])
 
 
 def _in_portions(names: Sequence[str]) -> Iterator[Sequence[str]]:

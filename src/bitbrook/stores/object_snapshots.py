@@ -68,6 +68,11 @@ class ObjectSnapshots:
         self._storage = storage
         self._cache = cache
 
+    @property
+    def cache(self) -> BlockCache:
+        """What was read of them and is kept."""
+        return self._cache
+
     def write(self, partition: str, name: str, pieces: Iterable[bytes | memoryview]) -> Block:
         """Store the pieces as one durable block; each is asked for when those before are stored.
 

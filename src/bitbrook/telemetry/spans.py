@@ -1,13 +1,15 @@
 """Traces over OpenTelemetry, if the server is told where to send them: a span a request.
 
-A span is made when its request has ended, so that a request costs nothing while nobody traces. The
-caller's `traceparent` makes it part of the caller's trace. Needs the extra `bitbrook[otel]`.
+A span is made when its request has ended, with one below it for each of its steps, so that a
+request costs nothing while nobody traces. The caller's `traceparent` makes it part of the caller's
+trace. Needs the extra `bitbrook[otel]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bitbrook.errors import InvalidValue
+from bitbrook.telemetry.steps import Step
 
 NANOSECONDS = 1_000_000_000
 
@@ -64,8 +66,12 @@ def record_request(
     duration_s: float,
     request_id: str,
     parent: str | None,
+    steps: Sequence[Step] = (),
 ) -> None:
-    """Send the span of a request that ended at that Unix second. `parent`: its `traceparent`."""
+    """Send the span of a request that ended at that Unix second, and those of its steps.
+
+    `parent`: its `traceparent`. The moments of the steps are in Unix seconds too.
+    """
     _record(
         f"{method} {route}",
         (ended_s - duration_s, ended_s),
@@ -77,6 +83,7 @@ def record_request(
             "bitbrook.request_id": request_id,
         },
         is_failure=status >= 500,
+        steps=steps,
     )
 
 
@@ -87,14 +94,20 @@ def _record(
     attributes: Mapping[str, str | int],
     *,
     is_failure: bool,
+    steps: Sequence[Step],
 ) -> None:
-    from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415
+    from opentelemetry.trace import (  # noqa: PLC0415
+        SpanKind,
+        Status,
+        StatusCode,
+        set_span_in_context,
+    )
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
     )
 
     carrier = {} if parent is None else {"traceparent": parent}
-    start_ns, end_ns = (int(moment_s * NANOSECONDS) for moment_s in between_s)
+    start_ns, end_ns = map(_nanoseconds, between_s)
     span = _Exporter.tracer.start_span(
         name,
         context=TraceContextTextMapPropagator().extract(carrier),
@@ -104,4 +117,17 @@ def _record(
     )
     if is_failure:
         span.set_status(Status(StatusCode.ERROR))
+    within = set_span_in_context(span)
+    for step in steps:
+        below = _Exporter.tracer.start_span(
+            step.name,
+            context=within,
+            attributes={"bitbrook.kind": step.kind} if step.kind else None,
+            start_time=_nanoseconds(step.began_s),
+        )
+        below.end(end_time=_nanoseconds(step.ended_s))
     span.end(end_time=end_ns)
+
+
+def _nanoseconds(moment_s: float) -> int:
+    return int(moment_s * NANOSECONDS)

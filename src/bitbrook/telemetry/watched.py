@@ -19,20 +19,36 @@ NAMED_REGISTRY = CollectorRegistry()
 
 
 class Figure(NamedTuple):
-    """A figure as it may be asked for. `labels`: what names it, empty for the server's own."""
+    """A figure as it may be asked for. `labels`: what names it, empty where there is only one.
+
+    `only_rises`: it counts what has happened since the start.
+    """
 
     name: str
     description: str
     labels: tuple[str, ...] = ()
+    only_rises: bool = False
 
+
+_SOURCE = ("deployment", "source")
 
 FIGURES = (
     Figure("bitbrook_write_queue_batches", "Batches that wait to be durable and visible"),
     Figure("bitbrook_write_queue_bytes", "Bytes of these batches"),
     Figure("bitbrook_write_queue_bytes_max", "Bytes that may wait; more are refused"),
     Figure("bitbrook_statements_running", "Statements that run or wait for a thread"),
-    Figure("bitbrook_thawed_bytes", "Bytes of rows that were read from blocks and are kept"),
-    Figure("bitbrook_thawed_bytes_max", "Bytes that may be kept of these"),
+    Figure("bitbrook_statements_memory_bytes", "Bytes that statements have gathered"),
+    Figure("bitbrook_statements_memory_bytes_max", "Bytes that they may together"),
+    Figure("bitbrook_bodies_bytes", "Bytes of bodies and answers that requests hold"),
+    Figure("bitbrook_bodies_bytes_max", "Bytes that they may together; more are refused"),
+    Figure("bitbrook_workers_running", "Calls that have a thread of a pool", ("pool",)),
+    Figure("bitbrook_workers_running_max", "Threads of a pool", ("pool",)),
+    Figure("bitbrook_workers_waiting", "Calls that wait for a thread of a pool", ("pool",)),
+    Figure("bitbrook_workers_waiting_max", "Calls that may; more are refused", ("pool",)),
+    Figure("bitbrook_cache_hits", "Asked for and found in a cache", ("cache",), only_rises=True),
+    Figure("bitbrook_cache_misses", "Asked for and not found", ("cache",), only_rises=True),
+    Figure("bitbrook_cache_bytes", "Bytes that a cache holds", ("cache",)),
+    Figure("bitbrook_cache_bytes_max", "Bytes that it may", ("cache",)),
     Figure("bitbrook_tables_refusing", "Tables that refuse everything; the log says why"),
     Figure("bitbrook_deployment_memory_bytes", "Bytes that its tables hold", ("deployment",)),
     Figure("bitbrook_deployment_memory_bytes_max", "Bytes of its shape", ("deployment",)),
@@ -42,13 +58,11 @@ FIGURES = (
     Figure(
         "bitbrook_table_log_bytes", "Bytes logged since its checkpoint", ("deployment", "table")
     ),
-    Figure("bitbrook_source_records", "Records that it stored", ("deployment", "source")),
-    Figure("bitbrook_source_requests", "Requests that it took", ("deployment", "source")),
-    Figure("bitbrook_source_errors", "Records that it refused", ("deployment", "source")),
-    Figure("bitbrook_source_bytes", "Bytes of its bodies", ("deployment", "source")),
+    Figure("bitbrook_source_records", "Records that it stored", _SOURCE, only_rises=True),
+    Figure("bitbrook_source_requests", "Requests that it took", _SOURCE, only_rises=True),
+    Figure("bitbrook_source_errors", "Records that it refused", _SOURCE, only_rises=True),
+    Figure("bitbrook_source_bytes", "Bytes of its bodies", _SOURCE, only_rises=True),
 )
-COUNTS = frozenset(figure.name for figure in FIGURES if "source" in figure.labels)
-"""Those that only go up while the server runs."""
 
 _FIGURES = {figure.name: figure for figure in FIGURES}
 
@@ -84,7 +98,7 @@ class Watch(Collector):
             figure = _FIGURES[name]
             family = families.get(name)
             if family is None:
-                kind = CounterMetricFamily if name in COUNTS else GaugeMetricFamily
+                kind = CounterMetricFamily if figure.only_rises else GaugeMetricFamily
                 family = kind(name, figure.description, labels=figure.labels)
                 families[name] = family
             family.add_metric(labels, value)

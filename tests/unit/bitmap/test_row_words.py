@@ -15,6 +15,7 @@ from bitbrook.bitmap.mutex_rows import MutexRows
 from bitbrook.bitmap.row_kernels import NO_ROW
 from bitbrook.bitmap.row_words import KeptWords, RowWords, count_common
 from bitbrook.bitmap.rows import Rows
+from bitbrook.bitmap.thawed import Ledger
 from bitbrook.bitmap.word_kernels import SHARD_WORDS
 
 CODES = 5
@@ -131,3 +132,18 @@ def test_counts(rows_count: int, shards_count: int) -> None:
         expected += int(np.bitwise_count(np.bitwise_and.reduce(drawn)).sum())
         shards.append([KeptWords(words, words.ctypes.data) for words in drawn])
     assert count_common(shards) == expected
+
+
+def test_askings_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two find none, the second of which makes them; then they are found until a write."""
+    ledger = Ledger(1 << 20)
+    monkeypatch.setattr(row_words, "LEDGER", ledger)
+    held = Rows()
+    codes, positions = np.zeros(9, dtype=np.uint32), np.arange(9, dtype=np.uint32)
+    held.add(codes, positions)
+    for _ in range(5):
+        held.words(0)
+    assert (ledger.hits, ledger.misses) == (3, 2)
+    held.add(codes, positions + np.uint32(9))
+    held.words(0)
+    assert (ledger.hits, ledger.misses) == (3, 3)

@@ -89,6 +89,18 @@ def test_rows_go_when_they_become_many(ledger: Ledger) -> None:
     assert ledger._held_bytes <= BYTES_MAX
 
 
+def test_what_was_kept_and_was_not_is_counted(ledger: Ledger) -> None:
+    stored, _ = stored_rows(np.random.default_rng(9))
+    for _ in range(3):
+        for code in range(5):
+            stored.row(code)
+    assert (ledger.hits, ledger.misses) == (10, 5)
+    written = Rows()
+    written.add(np.zeros(3, dtype=np.uint32), np.arange(3, dtype=np.uint32))
+    assert written.row(0) is not None
+    assert (ledger.hits, ledger.misses) == (10, 5), "nothing of it is in a block"
+
+
 def test_fields_that_are_gone_leave_the_ledger(ledger: Ledger) -> None:
     random = np.random.default_rng(3)
     for _ in range(10):

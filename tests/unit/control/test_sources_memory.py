@@ -49,7 +49,9 @@ def test_a_batch_refused_for_memory_leaves_nothing(home: Any, admin: Any) -> Non
         sources.begin_ingest(admin, made.id, body_of(0, 10), Terms(idempotency_key="k"))
     sources._memory.give_back(1 << 40)
     assert sources.metrics(admin, made.id) == []
-    sources.begin_ingest(admin, made.id, body_of(0, 10), Terms(idempotency_key="k")).durable.result(10)
+    sources.begin_ingest(admin, made.id, body_of(0, 10), Terms(idempotency_key="k")).durable.result(
+        10
+    )
     assert sources._memory.held_bytes == 0
 
 

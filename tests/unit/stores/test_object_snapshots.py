@@ -48,6 +48,7 @@ def test_a_piece_is_fetched_alone_and_once(storage: CountingStorage, tmp_path: P
     block = writing.write("t.0", "one", bodies)
     assert [bytes(piece.read()) for piece in writing.read("t.0", block)] == bodies
     assert storage.fetched == [], "what was written is here"
+    assert (writing.cache.hits, writing.cache.misses) == (4, 0)
     for expected in (64 + (64 << 10) + MIB, 0):
         # The second time as after a restart: the files are all that is left.
         reading = ObjectSnapshots(storage, BlockCache(tmp_path / "reading", 64 * MIB))
@@ -56,6 +57,9 @@ def test_a_piece_is_fetched_alone_and_once(storage: CountingStorage, tmp_path: P
         for _ in range(2):
             assert bytes(pieces[1].read()) == bodies[1]
         assert sum(storage.fetched) == expected
+        misses = 1 if expected else 0
+        assert (reading.cache.hits, reading.cache.misses) == (2 - misses, misses)
+        assert MIB <= reading.cache.held_bytes < 2 * MIB
     used = sum(path.stat().st_blocks * 512 for path in (tmp_path / "reading").glob("*/*"))
     assert used < 1.5 * MIB, "the rest of the file is a hole"
     maps = Path("/proc/self/maps").read_text()

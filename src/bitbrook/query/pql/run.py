@@ -22,6 +22,7 @@ from bitbrook.query.pql.writes import (
     translate_write,
 )
 from bitbrook.query.results import pql_json
+from bitbrook.telemetry.steps import step
 
 OUT_OF_SCOPE_CALLS = frozenset({"Arrow", "Apply"})
 KNOWN_CALLS = ANSWERS.keys() | ROW_CALLS.keys() | WRITING_CALLS.keys() | {"Condition"}
@@ -42,7 +43,8 @@ def run_pql(
         LimitExceeded, TimedOut, Cancelled: the budget is spent.
     """
     statement_text = StatementText(text)
-    statement, is_exact = TEMPLATES.parse(statement_text)
+    with step("parse"):
+        statement, is_exact = TEMPLATES.parse(statement_text)
     source = _Source(statement_text, database, budget, default_table)
     try:
         return _run(statement, source)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.errors import BitbrookError, InvalidStatement, LimitExceeded, OutOfRange
+from bitbrook.telemetry.steps import step
 
 WATCH_INTERVAL_S = 0.02
 CONNECTIONS_KEPT = 4
@@ -55,7 +56,7 @@ class Finisher:
         budget.check()
         if not budget.may_wait:
             raise WouldWait(is_lasting=True)
-        with self._connection() as connection:
+        with step("finish"), self._connection() as connection:
             try:
                 for table, records in tables.items():
                     connection.register(table, records)

@@ -19,6 +19,7 @@ from bitbrook.query.sql.plan.sinking import sink_conditions
 from bitbrook.query.sql.positions import StatementText
 from bitbrook.query.sql.tree import Query
 from bitbrook.query.sql.types import SqlType
+from bitbrook.telemetry.steps import step
 
 
 @dataclass(slots=True)
@@ -43,7 +44,8 @@ class Session:
 
     def bind(self, tree: Any) -> Query:
         """Return a query with its names found, its types checked, and made simpler."""
-        return _readied(bind_query(tree, self.scope()))
+        with step("plan"):
+            return _readied(bind_query(tree, self.scope()))
 
     def execution(self) -> Execution:
         """Return what carries out queries."""

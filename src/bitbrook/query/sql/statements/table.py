@@ -20,6 +20,7 @@ from bitbrook.query.sql.statements import (
     showing,
 )
 from bitbrook.query.sql.statements.cursor import Cursor
+from bitbrook.telemetry.steps import step
 
 Perform = Callable[[Cursor, Session], SqlAnswer]
 
@@ -69,7 +70,8 @@ def perform(session: Session) -> SqlAnswer:
         words = tuple(token.text.upper() for token in tokens[:count])
         if words in STATEMENTS and cursor.take(*words):
             return STATEMENTS[words](cursor, session)
-    tree = parse_query_tokens(tokens, text)
+    with step("parse"):
+        tree = parse_query_tokens(tokens, text)
     query = session.bind(tree)
     # Kept once it is bound: binding notes more places on the tree.
     keep_tree(text.text, tree)
