@@ -163,9 +163,7 @@ async def _ask(
             raise
 
 
-async def _watched(
-    request: AnyRequest, waiting: "asyncio.Future[Any]", asking: "_Asking"
-) -> None:
+async def _watched(request: AnyRequest, waiting: "asyncio.Future[Any]", asking: "_Asking") -> None:
     """Return once the answer is there; its statement is cancelled if the client leaves before."""
 
     async def until_gone() -> None:

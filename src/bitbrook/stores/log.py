@@ -111,7 +111,8 @@ class Log:
             return
         try:
             with self._engine.begin() as connection:
-                self._check(connection, {entry.partition for entry in entries})
+                if self._fence is not None:
+                    self._fence.check(connection, {entry.partition for entry in entries})
                 connection.execute(_APPEND, [entry._asdict() for entry in entries])
                 _write_notes(connection, notes)
         except sa.exc.IntegrityError as error:
@@ -171,7 +172,8 @@ class Log:
         """
         try:
             with self._engine.begin() as connection:
-                self._check(connection, [partition])
+                if self._fence is not None:
+                    self._fence.check(connection, [partition])
                 connection.execute(sa.delete(SNAPSHOT).where(SNAPSHOT.c.partition == partition))
                 connection.execute(
                     sa.insert(SNAPSHOT), {"partition": partition, "manifest": manifest}
@@ -248,10 +250,6 @@ class Log:
     def is_fenced(self) -> bool:
         """Whether other processes may take partitions over."""
         return self._fence is not None
-
-    def _check(self, connection: Connection, partitions: Collection[str]) -> None:
-        if self._fence is not None:
-            self._fence.check(connection, partitions)
 
     def _is_appended(self, entry: LogEntry, *, cause: sa.exc.DBAPIError) -> bool:
         """Whether the log holds this very entry, after a commit that failed in an unclear way."""

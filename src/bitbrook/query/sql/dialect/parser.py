@@ -14,9 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from bitbrook.query.parameters import MARK
 from bitbrook.query.sql.dialect.tokens import BitbrookTokenizer
 
-_LAST_CLAUSES = frozenset(
-    {TokenType.ORDER_BY, TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH}
-)
+_LAST_CLAUSES = frozenset({TokenType.ORDER_BY, TokenType.LIMIT, TokenType.OFFSET, TokenType.FETCH})
 
 
 def _placed(parse: Callable[..., Any]) -> Callable[..., Any]:
