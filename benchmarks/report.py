@@ -59,10 +59,8 @@ def markdown(report: Report) -> str:
         "|---|" + "---:|" * (len(systems) + 4),
         *(_line(each, systems, report.bandwidth_bytes_per_s) for each in report.measured),
         "",
-        *_sizes("both tables", report.sizes, report.scale),
-        "",
+        *_sizes("the tables asked", report.sizes, report.scale),
         *_sizes("six fields of iris", report.iris_sizes, report.scale),
-        "",
     ]
     return "\n".join(lines)
 
@@ -82,6 +80,8 @@ def _line(each: Measured, systems: list[str], bandwidth_bytes_per_s: float) -> s
 
 
 def _sizes(title: str, sizes: dict[str, Sizes], scale: int) -> list[str]:
+    if not sizes:
+        return []
     lines = {
         "resident, once loaded": [each.loaded_bytes for each in sizes.values()],
         "resident, settled": [each.resident_bytes for each in sizes.values()],
@@ -94,4 +94,5 @@ def _sizes(title: str, sizes: dict[str, Sizes], scale: int) -> list[str]:
             f"| {name} | " + " | ".join(f"{size / scale:.1f}" for size in found) + " |"
             for name, found in lines.items()
         ),
+        "",
     ]

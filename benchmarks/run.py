@@ -28,10 +28,11 @@ from bitbrook.clock import SYSTEM_CLOCK
 HERE = Path(__file__).parent
 TURNS = int(os.environ.get("TURNS", "9"))
 WARM_UP = COUNTRIES_ASKED
-EVENTS_AND_PEOPLE = ("events", "people")
-IRIS = ("iris",)
+ASKED_TABLES = ("events", "people")
+IRIS = "iris"
 REST_S = 3
 SYSTEMS = os.environ.get("SYSTEMS", "bitbrook,duckdb,chdb").split(",")
+TABLES = os.environ.get("TABLES", "events,people,iris").split(",")
 
 
 def main() -> None:
@@ -40,12 +41,16 @@ def main() -> None:
     files = ensure_files(HERE / "cache", scale)
     directory = Path(tempfile.mkdtemp(prefix="bench-", dir=HERE / "cache"))
     try:
-        report = measure(scale, files, directory)
+        write(measure(scale, files, directory))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def write(report: Report) -> None:
+    """Print a report, and write it to the results."""
     table = markdown(report)
     print(table)
-    stem = HERE / "results" / f"{report.taken_on}-{scale:.0e}"
+    stem = HERE / "results" / f"{report.taken_on}-{report.scale:.0e}"
     stem.parent.mkdir(exist_ok=True)
     stem.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     stem.with_suffix(".md").write_text(table)
@@ -53,12 +58,21 @@ def main() -> None:
 
 def measure(scale: int, files: dict[str, list[Path]], directory: Path) -> Report:
     """Measure memory with the iris table, then load every system and ask each workload in turns."""
-    iris = [load(name, IRIS, files, directory) for name in SYSTEMS]
+    iris = [load(name, (IRIS,), files, directory) for name in SYSTEMS if IRIS in TABLES]
     for worker, _ in iris:
         worker.close()
-    loaded = [load(name, EVENTS_AND_PEOPLE, files, directory) for name in SYSTEMS]
+    asked = tuple(table for table in ASKED_TABLES if table in TABLES)
+    loaded = [load(name, asked, files, directory) for name in SYSTEMS]
+    return ask_all(loaded, iris, scale)
+
+
+def ask_all(
+    loaded: list[tuple[Worker, Sizes]], iris: list[tuple[Worker, Sizes]], scale: int
+) -> Report:
+    """Ask each workload whose table is there in turns, and close the systems."""
     workers = [worker for worker, _ in loaded]
-    measured = [measure_workload(workload, workers, scale) for workload in WORKLOADS]
+    there = [workload for workload in WORKLOADS if workload.table in TABLES]
+    measured = [measure_workload(workload, workers, scale) for workload in there]
     for worker in workers:
         worker.close()
     return Report(

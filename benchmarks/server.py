@@ -30,20 +30,30 @@ def cpu_s(pid: int) -> float:
 
 
 class Server:
-    """`bitbrook serve` on a free port, with a deployment, a table and a source to push to."""
+    """`bitbrook serve` on a free port, with a deployment, a table and a source to push to.
 
-    def __init__(self, directory: Path) -> None:
+    `flags`: more of the command's. `fields`: the paths of the source, `id` among them.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *flags: str,
+        shape: str = "8GB",
+        fields: list[dict[str, Any]] = FIELDS,
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self._directory = directory
+        self._flags = flags
         self.restart()
         credentials = {"USERNAME": EMAIL, "PASSWORD": PASSWORD}
         self.token = self.call("POST", "/", credentials)["AuthenticationResult"]["IdToken"]
         created = self.call(
             "POST",
             "/v1/deployments",
-            {"name": "bench", "deployment_options": {"shape": "8GB"}},
+            {"name": "bench", "deployment_options": {"shape": shape}},
         )
         self.deployment_id: str = created["id"]
         self._poll(f"/v1/deployments/{self.deployment_id}")
@@ -54,7 +64,7 @@ class Server:
             {
                 "name": "bench",
                 "sink_details": {"deployment_id": self.deployment_id, "table": "events"},
-                "schema": {"id_field": "id", "definition": FIELDS},
+                "schema": {"id_field": "id", "definition": fields},
             },
         )
         self.source_id: str = source["id"]
@@ -66,9 +76,10 @@ class Server:
             "BITBROOK_ADMIN_EMAIL": EMAIL,
             "BITBROOK_ADMIN_PASSWORD": PASSWORD,
         }
-        command = [Path(sys.executable).with_name("bitbrook"), "serve", "--port", str(self.port)]
+        command = [str(Path(sys.executable).with_name("bitbrook")), "serve"]
+        flags = ["--port", str(self.port), "--data", str(self._directory), *self._flags]
         self._process = subprocess.Popen(
-            [*command, "--data", str(self._directory)], env=environment, stdout=subprocess.DEVNULL
+            [*command, *flags], env=environment, stdout=subprocess.DEVNULL
         )
         self._wait_until_ready()
 
@@ -87,6 +98,27 @@ class Server:
         connection.close()
         assert response.status < 300, f"{method} {path}: {response.status} {answer[:300]!r}"
         return json.loads(answer) if answer else None
+
+    def reshape(self, shape: str) -> None:
+        """Give the deployment another shape; return when it has it."""
+        path = f"/v1/deployments/{self.deployment_id}"
+        self.call("PATCH", path, {"deployment_options": {"shape": shape}})
+        self._poll(path)
+
+    def empty(self) -> None:
+        """Delete the source, the table and the deployment, and with it what runs for it."""
+        for path in (
+            f"/v1/sinks/{self.source_id}",
+            f"/v1/tables/{self.deployment_id}/events",
+            f"/v1/deployments/{self.deployment_id}",
+        ):
+            self.call("DELETE", path)
+            try:
+                while self.call("GET", path):
+                    time.sleep(0.05)
+            except AssertionError as error:
+                if ": 404 " not in str(error):
+                    raise
 
     def query(self, language: str, statement: str) -> Any:
         """Return the answer of a statement."""
@@ -127,5 +159,6 @@ class Server:
         raise TimeoutError("the server did not become ready")
 
     def _poll(self, path: str) -> None:
-        while self.call("GET", path)["status"] not in {"RUNNING", "ACTIVE"}:
+        while (status := self.call("GET", path)["status"]) not in {"RUNNING", "ACTIVE"}:
+            assert status in {"CREATING", "UPDATING"}, f"{path} is {status}"
             time.sleep(0.05)

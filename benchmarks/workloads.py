@@ -14,7 +14,8 @@ class Workload:
 
     Owed is `owed_ratio`, how many times faster than the faster peer, or an answer in `owed_ms`.
     `scanned_bytes`: what must be read of each record, for the share of the memory bandwidth.
-    `asks`: how often each system is asked, with other literals, before it is the next one's turn.
+    `table`: which it is asked of. `asks`: how often each system is asked, with other literals,
+    before it is the next one's turn.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Workload:
     owed_ratio: float | None = None
     owed_ms: float | None = None
     scanned_bytes: float = 0
+    table: str = "events"
     asks: int = 5
     compares_answers: bool = True
 
@@ -37,9 +39,13 @@ WORKLOADS = (
     Workload("set_group", "count by 10,000 tags where country and active", owed_ratio=10),
     Workload("select_ten", "first ten records where country and active", owed_ms=2),
     Workload("point_id", "one record by id", owed_ms=2),
-    Workload("point_key", "one record by string key", owed_ms=2),
-    Workload("keyed_page", "first ten by string key where country", owed_ms=2),
-    Workload("keyed_group", "string keys: count and sum by country where amount between"),
+    Workload("point_key", "one record by string key", owed_ms=2, table="people"),
+    Workload("keyed_page", "first ten by string key where country", owed_ms=2, table="people"),
+    Workload(
+        "keyed_group",
+        "string keys: count and sum by country where amount between",
+        table="people",
+    ),
     Workload(
         "upsert",
         "upsert of 10,000 records of six fields, durable",
