@@ -1,0 +1,104 @@
+"""A Ray cluster of one or two nodes on this machine, in a process of its own that is told what to do.
+
+`RayNodes` starts it. The program prints a line of JSON once its first node runs, {"address":
+"HOST:PORT"}, and another after each line of its input: `add` starts the second node, `owners` tells
+the process of each owner. It ends its nodes, and no others, when its input ends.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+NODE_MEMORY_BYTES = 1 << 40
+"""As many owners as a measurement wants fit into a node; no memory is taken for it."""
+
+FIRST, SECOND = "127.0.0.6", "127.0.0.7"
+ENVIRONMENT = {"RAY_usage_stats_enabled": "0", "RAY_worker_register_timeout_seconds": "120"}
+TIMEOUT_S = 120.0
+
+
+class RayNodes:
+    """The process, spoken to. `address`: what `--compute` takes."""
+
+    def __init__(self, log: Path) -> None:
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.ray_nodes"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **ENVIRONMENT},
+            )
+        self.address = f"ray://{self._told()['address']}"
+
+    def add(self) -> None:
+        """Have a second node."""
+        self._tell("add")
+
+    def owners(self, deployment_id: str) -> dict[str, int]:
+        """Return the processes of a deployment's owners that run, by name."""
+        told: dict[str, int] = self._tell("owners")["owners"]
+        return {name: pid for name, pid in told.items() if name.startswith(f"{deployment_id}.")}
+
+    def close(self) -> None:
+        """End the nodes and all that runs on them."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(TIMEOUT_S)
+
+    def _tell(self, command: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return self._told()
+
+    def _told(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the nodes ended; see their log"
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+
+def main() -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what Ray has to say goes elsewhere
+
+    def tell(told: dict[str, object]) -> None:
+        answers.write(f"{json.dumps(told)}\n")
+        answers.flush()
+
+    node = {
+        "num_cpus": 1,
+        "memory": NODE_MEMORY_BYTES,
+        "object_store_memory": 100 << 20,
+        "include_dashboard": False,
+    }
+    # Else owners wait for every other process of the machine.
+    configuration = {"worker_niceness": 0}
+    head = {**node, "node_ip_address": FIRST, "_system_config": configuration}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    ray.init(address=cluster.address, log_to_driver=False)
+    tell({"address": cluster.address})
+    for line in sys.stdin:
+        told: dict[str, object] = {}
+        if line.strip() == "add":
+            cluster.add_node(**node, node_ip_address=SECOND)
+        else:
+            actors = ray._private.state.actors().values()
+            alive = [actor for actor in actors if actor["State"] == "ALIVE"]
+            told["owners"] = {actor["Name"]: actor["Pid"] for actor in alive}
+        tell(told)
+    ray.shutdown()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()
