@@ -1,4 +1,4 @@
-"""A Ray cluster of one or two nodes on this machine, in a process of its own that is told what to do.
+"""A Ray cluster of one or two nodes on this machine, in a process that is told what to do.
 
 `RayNodes` starts it. The program prints a line of JSON once its first node runs, {"address":
 "HOST:PORT"}, and another after each line of its input: `add` starts the second node, `owners` tells
@@ -75,7 +75,7 @@ def main() -> None:
         answers.write(f"{json.dumps(told)}\n")
         answers.flush()
 
-    node = {
+    node: dict[str, Any] = {
         "num_cpus": 1,
         "memory": NODE_MEMORY_BYTES,
         "object_store_memory": 100 << 20,
@@ -92,12 +92,12 @@ def main() -> None:
         if line.strip() == "add":
             cluster.add_node(**node, node_ip_address=SECOND)
         else:
-            actors = ray._private.state.actors().values()
+            actors = ray._private.state.actors().values()  # noqa: SLF001 - none public tells of all
             alive = [actor for actor in actors if actor["State"] == "ALIVE"]
             told["owners"] = {actor["Name"]: actor["Pid"] for actor in alive}
         tell(told)
     ray.shutdown()
-    cluster.shutdown()
+    cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

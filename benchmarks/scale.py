@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from tests.postgres_process import PostgresProcess
 
 from benchmarks.clients import Clients, Load, Requests, query_requests
 from benchmarks.ray_nodes import RayNodes
@@ -23,10 +24,9 @@ from benchmarks.records import COUNTRIES, SPECIES, SPECIES_SHARES, zipf_shares
 from benchmarks.scale_report import FannedOut, Latency, Measured, Recovered, Report, markdown
 from benchmarks.server import FIELDS, Server
 from bitbrook.clock import SYSTEM_CLOCK
-from tests.postgres_process import PostgresProcess
 
 HERE = Path(__file__).parent
-SCALE = int(float(os.environ.get("SCALE", "160000")))
+SCALE = int(float(os.environ.get("SCALE", "80000")))
 SECONDS = float(os.environ.get("SECONDS", "2"))
 RECOVERY = [int(each) for each in os.environ.get("RECOVERY", "1000,10000,100000,500000").split(",")]
 PARTITIONS = (1, 2, 4, 8)
@@ -41,7 +41,13 @@ OWNER_BYTES = 32 << 30
 KEYED_FIELDS = [{**FIELDS[0], "type": "string"}, *FIELDS[1:]]
 """Keys are spread over partitions one by one, where ids would go by the million."""
 
-NO_CHECKPOINTS = ("--checkpoint-log-bytes", str(1 << 40), "--checkpoint-age-s", "86400")
+FLAGS = (
+    *("--checkpoint-log-bytes", f"{1 << 40}"),
+    *("--checkpoint-age-s", "86400"),
+    *("--log-level", "error"),
+)
+"""What was written stays in the log, so that no checkpoint falls into one measurement alone."""
+
 QUERIES = {
     "count of three conditions": [
         f"[events]Count(Intersect(Row(country='{country}'), Row(active=true), "
@@ -80,7 +86,7 @@ class Stack:
         home = self._directory / f"{self._servers}"
         (home / "storage").mkdir(parents=True)
         flags = ["--catalogue", self._postgres.create_database()]
-        flags += ["--storage", f"file://{home}/storage", *NO_CHECKPOINTS]
+        flags += ["--storage", f"file://{home}/storage", *FLAGS]
         if partitions is not None:
             assert self.nodes is not None
             flags += ["--compute", self.nodes.address, "--partitions", f"{partitions}"]
@@ -101,7 +107,7 @@ class Stack:
 
 def main() -> None:
     """Measure, print the tables, and write them to `results`."""
-    directory = Path(tempfile.mkdtemp(prefix="scale-", dir=HERE))
+    directory = Path(tempfile.mkdtemp(prefix="scale-"))
     stack = Stack(directory)
     try:
         report = run(stack, directory)
@@ -118,7 +124,7 @@ def main() -> None:
 def run(stack: Stack, directory: Path) -> Report:
     """Measure one set-up after another."""
     bodies = make_bodies(SCALE)
-    server = Server(directory / "embedded", *NO_CHECKPOINTS, fields=KEYED_FIELDS)
+    server = Server(directory / "embedded", *FLAGS, fields=KEYED_FIELDS)
     try:
         measured = [measure(server, "one process, SQLite", bodies)]
     finally:
@@ -158,6 +164,7 @@ def measure(server: Server, name: str, bodies: list[bytes]) -> Measured:
 def measure_fan_out(stack: Stack, bodies: list[bytes]) -> list[FannedOut]:
     """Ask the same count of the same partitions, at more and more owners."""
     found = []
+    assert stack.nodes is not None
     with stack.server(partitions=max(PARTITIONS)) as server:
         ingest(server, bodies)
         for owners, shape in SHAPES.items():
@@ -166,6 +173,8 @@ def measure_fan_out(stack: Stack, bodies: list[bytes]) -> list[FannedOut]:
                 started_s = time.monotonic()
                 server.reshape(shape)
                 moved_s = time.monotonic() - started_s
+                while len(stack.nodes.owners(server.deployment_id)) != owners:
+                    time.sleep(0.1)
             found.append(FannedOut(owners, ask(server, QUERIES[COUNT]), moved_s))
             print(f"fan-out: {found[-1]}", flush=True)
     return found

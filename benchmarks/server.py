@@ -13,7 +13,7 @@ from typing import Any
 
 EMAIL, PASSWORD = "bench@example.org", "a-long-bench-password"
 START_TIMEOUT_S = 60
-FIELDS = [
+FIELDS: list[dict[str, Any]] = [
     {"name": "id", "path": ["id"], "type": "id"},
     {"name": "species", "path": ["species"], "type": "string", "config": {"Mutex": True}},
     {"name": "country", "path": ["country"], "type": "string", "config": {"Mutex": True}},

@@ -39,7 +39,7 @@ def check_problem(answer: httpx.Response, status: int, code: str) -> None:
         ("GET", "/v1/tables/none", 404, "NotFound"),
         ("DELETE", "/v1/sinks/none", 404, "NotFound"),
         ("PUT", "/v1/deployments", 405, "MethodNotAllowed"),
-        ("PATCH", "/v1/deployments/none", 405, "MethodNotAllowed"),
+        ("PUT", "/v1/deployments/none", 405, "MethodNotAllowed"),
         ("GET", "/v1/deployments/%00", 404, "NotFound"),
         ("GET", "/v1/deployments/..%2f..%2fetc", 404, "NotFound"),
     ],

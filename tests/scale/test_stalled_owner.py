@@ -39,7 +39,7 @@ from scale.stack import eventually
 SCHEMA = TableSchema("t", "things", fields=(FieldSchema("number", FieldType.INT, id=1),))
 LEASE_S = 1.0
 WRITES = 60
-ROUNDS = 3
+ROUNDS = 2
 
 
 class OwnerProcess:

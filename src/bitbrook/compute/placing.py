@@ -21,7 +21,7 @@ from bitbrook.telemetry.logs import get_logger
 
 LOGGER = get_logger(__name__)
 
-RESERVE_TIMEOUT_S = 30.0
+RESERVE_TIMEOUT_S = 20.0
 BEGIN_TIMEOUT_S = 120.0
 PING_TIMEOUT_S = 10.0
 MOVE_TIMEOUT_S = 120.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bitbrook.compute.routing import split_batch
-from bitbrook.engine.batch import Batch, OperationKind
+from bitbrook.engine.batch import Batch, OperationKind, encode_batch
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.table import Table
 from bitbrook.engine.upkeep import UpkeepPolicy
@@ -58,7 +58,7 @@ def test_a_batch_is_seen_wholly_over_all_partitions(home: Any, batch_of: Any) ->
     for reader in readers:
         reader.start()
     for amount in range(1, 20):
-        assert table.submit(batch(amount)).result(10) == [len(ids)]
+        assert table.submit(batch(amount)).result(10).counts == [len(ids)]
         with table._reading():
             assert amounts(table._partitions[0]) == {amount}
     is_done.set()
@@ -74,14 +74,16 @@ def test_several_operations_are_one_batch(home: Any, batch_of: Any) -> None:
         *batch_of({"_id": [2]}, OperationKind.DELETE).operations,
         *batch_of({"_id": [1, 3], "species": ["a", "a"]}).operations,
     ]
-    assert table.submit({0: Batch(operations)}).result(10) == [2, 1, 2]
+    assert table.submit({0: Batch(operations)}).result(10).counts == [2, 1, 2]
     assert table.statistics().record_count == 2
 
 
 def test_an_empty_batch_changes_nothing(home: Any, batch_of: Any) -> None:
     table = home.open()
-    assert table.submit({}).result(10) == []
-    assert table.submit({0: batch_of({"_id": [], "amount": [], "tags": []})}).result(10) == [0]
+    assert table.submit({}).result(10).counts == []
+    assert table.submit({0: batch_of({"_id": [], "amount": [], "tags": []})}).result(10).counts == [
+        0
+    ]
     assert table.statistics().record_count == 0
 
 
@@ -150,7 +152,7 @@ def test_closing_finishes_checkpoints_and_refuses(home: Any, batch_of: Any) -> N
         table.submit({0: batch_of({"_id": [number], "amount": [number]})}) for number in range(20)
     ]
     table.close()
-    assert [future.result(0) for future in futures] == [[1]] * 20
+    assert [future.result(0).counts for future in futures] == [[1]] * 20
     assert home.log.extents(["t1.0"]) == {}
     with pytest.raises(Stopping):
         table.submit({0: batch_of({"_id": [1], "amount": [1]})})
@@ -221,3 +223,27 @@ def test_statistics(home: Any, batch_of: Any) -> None:
     assert statistics.memory_bytes >= sum(field.memory_bytes for field in statistics.fields)
     table.checkpoint()
     assert table.statistics().stored_bytes > 0
+
+
+def test_some_partitions_of_a_table(home: Any, batch_of: Any) -> None:
+    """Each process holds one partition: none touches another's, and together they are the table."""
+    columns = {"_id": [number << 20 for number in range(8)], "amount": [1] * 8}
+    parts = split_batch(batch_of(columns, schema=WIDE), WIDE)
+    held = {
+        number: Table.open(
+            WIDE, log=home.log, snapshots=home.snapshots, writer=home.writer, numbers=[number]
+        )
+        for number in parts
+    }
+    for number, part in parts.items():
+        body = encode_batch(part, WIDE)
+        written = held[number].submit_encoded({number: body}).result(10)
+        assert written.sequences == {number: 1}
+        assert held[number].numbers == [number]
+        assert held[number].sequences == {number: 1}
+    counts = [table.statistics().record_count for table in held.values()]
+    assert sum(counts) == 8
+    assert 0 not in counts
+    for table in held.values():
+        table.close()
+    assert home.open(WIDE).statistics().record_count == 8
