@@ -88,7 +88,9 @@ def test_show_tables(database: EngineDatabase) -> None:
     names = [row[1] for row in rows(ask(database, "show tables"))]
     assert names == ["a-view", "t"]
     names = [row[1] for row in rows(ask(database, "show tables with system"))]
-    assert names == ["a-view", "fb_exec_requests", "fb_performance_counters", "fb_table_ddl", "t"]
+    service = ["endpoints", "errors", "ingest", "queries", "requests"]
+    kept = ["fb_exec_requests", "fb_performance_counters", "fb_table_ddl"]
+    assert names == ["a-view", *(f"bitbrook_{name}" for name in service), *kept, "t"]
     columns = [row[1:3] for row in rows(ask(database, "show columns from t"))]
     assert columns == [["_id", "string"], ["n", "int"], ["label", "string"]]
 
