@@ -31,16 +31,21 @@ class SharedMemory:
             Overloaded: others use so much of it that it is not there now.
         """
         with self._lock:
-            held_bytes = self._held_bytes + size_bytes
-            if held_bytes > self.bytes_max:
-                raise Overloaded(
-                    f"the statement would take {size_bytes:,} bytes of memory and "
-                    f"{max(self.bytes_max - self._held_bytes, 0):,} of {self.bytes_max:,} are "
-                    "left by the others that run; send it again, or raise queries_memory_bytes_max"
-                )
-            self._held_bytes = held_bytes
+            if not self._fits(size_bytes):
+                raise Overloaded(self._refusal(size_bytes))
+            self._held_bytes += size_bytes
 
     def give_back(self, size_bytes: int) -> None:
         """Count memory that is not used any more."""
         with self._lock:
             self._held_bytes -= size_bytes
+
+    def _fits(self, size_bytes: int) -> bool:
+        return self._held_bytes + size_bytes <= self.bytes_max
+
+    def _refusal(self, size_bytes: int) -> str:
+        return (
+            f"the statement would take {size_bytes:,} bytes of memory and "
+            f"{max(self.bytes_max - self._held_bytes, 0):,} of {self.bytes_max:,} are "
+            "left by the others that run; send it again, or raise queries_memory_bytes_max"
+        )

@@ -8,13 +8,13 @@ so that rows which change with every batch do not pay for it. They may be let go
 Knows rows by their slot alone. Whoever writes to one says so.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from bitbrook.algebra.memory import machine_bytes
 from bitbrook.bitmap.thawed import Ledger
 from bitbrook.bitmap.word_kernels import Words, count_each, count_in_all
 
@@ -112,5 +112,5 @@ class RowWords:
         self._kept = {}
 
 
-LEDGER: Final = Ledger(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SHARE)
+LEDGER: Final = Ledger(machine_bytes() // SHARE)
 """Of the process's words, not of its thawed rows."""

@@ -6,10 +6,11 @@ The bound is generous, for a table that fits shall not thaw a row twice; it lets
 not fit be read nevertheless.
 """
 
-import os
 import threading
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
+
+from bitbrook.algebra.memory import machine_bytes
 
 SHARE: Final = 4
 """A fourth of the machine's memory may hold thawed rows."""
@@ -61,5 +62,5 @@ class Ledger:
             self._held_bytes -= self._held.pop(other)
 
 
-LEDGER: Final = Ledger(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // SHARE)
+LEDGER: Final = Ledger(machine_bytes() // SHARE)
 """The process's own."""

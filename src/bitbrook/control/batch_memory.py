@@ -4,45 +4,26 @@ One number for all sources of a server. A batch that would go beyond it is refus
 of it is logged; one alone is always taken, however large.
 """
 
-import threading
-
+from bitbrook.algebra.memory import SharedMemory
 from bitbrook.engine.batch import Batch
-from bitbrook.errors import Overloaded
 
 BATCHES_BYTES_MAX = 256 << 20
 
 
-class BatchMemory:
+class BatchMemory(SharedMemory):
     """The memory of waiting batches."""
 
     def __init__(self, bytes_max: int = BATCHES_BYTES_MAX) -> None:
-        self._bytes_max = bytes_max
-        self._held_bytes = 0
-        self._lock = threading.Lock()
+        super().__init__(bytes_max)
 
-    @property
-    def held_bytes(self) -> int:
-        """How many bytes wait at the moment."""
-        return self._held_bytes
+    def _fits(self, size_bytes: int) -> bool:
+        return not self._held_bytes or super()._fits(size_bytes)
 
-    def take(self, size_bytes: int) -> None:
-        """Count a batch that is about to wait.
-
-        Raises:
-            Overloaded: all together would hold too much.
-        """
-        with self._lock:
-            if self._held_bytes and self._held_bytes + size_bytes > self._bytes_max:
-                raise Overloaded(
-                    f"batches of {self._held_bytes:,} bytes wait to be stored and "
-                    f"{self._bytes_max:,} may; nothing was applied; send it again"
-                )
-            self._held_bytes += size_bytes
-
-    def give_back(self, size_bytes: int) -> None:
-        """Count a batch that waits no more."""
-        with self._lock:
-            self._held_bytes -= size_bytes
+    def _refusal(self, size_bytes: int) -> str:  # noqa: ARG002 - it is the others that are many
+        return (
+            f"batches of {self._held_bytes:,} bytes wait to be stored and "
+            f"{self.bytes_max:,} may; nothing was applied; send it again"
+        )
 
 
 def size_of(batch: Batch) -> int:
