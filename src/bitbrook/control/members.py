@@ -35,7 +35,7 @@ class Members:
     def __init__(self, catalogue: Catalogue, *, token_ttl_s: int, clock: Clock) -> None:
         self.catalogue = catalogue
         self.lock: AbstractContextManager[Any] = threading.RLock()
-        self.look: Callable[[], bool] = lambda: False
+        self.look: Callable[[], None] = lambda: None
         self._clock = clock
         self._token_ttl_s = token_ttl_s
         self._tidied_s = 0.0
@@ -74,14 +74,16 @@ class Members:
     def user(self, user_id: str) -> UserRow | None:
         """Return the user of an id, whatever their status."""
         found = self._users.get(user_id)
-        if found is None and self.look():
+        if found is None:
+            self.look()
             found = self._users.get(user_id)
         return found
 
     def user_of_email(self, email: str) -> UserRow | None:
         """Return the user who has an address, unless they left."""
         user_id = self._by_email.get(email)
-        if user_id is None and self.look():
+        if user_id is None:
+            self.look()
             user_id = self._by_email.get(email)
         return None if user_id is None else self._users[user_id]
 
@@ -95,7 +97,8 @@ class Members:
     def api_key(self, digest: str) -> ApiKeyRow | None:
         """Return the API key of a digest."""
         found = self._api_keys.get(digest)
-        if found is None and self.look():
+        if found is None:
+            self.look()
             found = self._api_keys.get(digest)
         return found
 

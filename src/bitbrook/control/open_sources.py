@@ -51,7 +51,8 @@ class OpenSources:
     def find(self, source_id: str) -> LiveSource | None:
         """Return a source if it is open, here or by another server."""
         live = self._live.get(source_id)
-        if live is None and self._registry.look():
+        if live is None:
+            self._registry.look()
             live = self._live.get(source_id)
         return live
 

@@ -49,12 +49,12 @@ class SourceEntry(msgspec.Struct, frozen=True):
 class Registry:
     """What exists. `lock`: held by whoever looks and then changes.
 
-    `look`: reads again if another server changed something, and tells whether it was so.
+    `look`: reads again if another server changed something.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.lock: AbstractContextManager[Any] = threading.RLock()
-        self.look: Callable[[], bool] = lambda: False
+        self.look: Callable[[], None] = lambda: None
         self._catalogue = catalogue
         self._deployments: dict[str, DeploymentRow] = {}
         self._tables: dict[str, TableEntry] = {}
@@ -112,7 +112,8 @@ class Registry:
             NotFound: it has none of that id.
         """
         row = self._deployments.get(deployment_id)
-        if row is None and self.look():
+        if row is None:
+            self.look()
             row = self._deployments.get(deployment_id)
         if row is None or row.organisation_id != caller.organisation_id:
             raise NotFound(f"there is no deployment {deployment_id!r}")
@@ -145,7 +146,8 @@ class Registry:
         """
         deployment = self.deployment(caller, deployment_id)
         entry = self.find_table(deployment_id, name)
-        if entry is None and self.look():
+        if entry is None:
+            self.look()
             entry = self.find_table(deployment_id, name)
         if entry is None:
             raise TableNotFound(f"there is no table {name!r} in deployment {deployment.name!r}")
@@ -174,7 +176,8 @@ class Registry:
             NotFound: it has none of that id.
         """
         entry = self._sources.get(source_id)
-        if entry is None and self.look():
+        if entry is None:
+            self.look()
             entry = self._sources.get(source_id)
         if entry is None or entry.row.organisation_id != caller.organisation_id:
             raise NotFound(f"there is no source {source_id!r}")

@@ -45,22 +45,21 @@ class Sharing:
         )
         self._thread.start()
 
-    def look(self) -> bool:
-        """Read again if another server changed something since; return whether it was so.
+    def look(self) -> None:
+        """Read again if another server changed something since; wait if that is under way.
 
         Raises:
             Overloaded: the catalogue cannot be reached.
         """
         number = self._changes.number()
         if number == self._seen:
-            return False
+            return
         with self._looking:
             if number == self._seen:
-                return False
+                return
             for read in self._readers:
                 read()
             self._seen = number
-        return True
 
     def close(self) -> None:
         """Look no more."""

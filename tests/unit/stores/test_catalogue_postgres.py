@@ -5,6 +5,7 @@ rows of every kind, clashes, migrations, fenced appends, and a whole service sto
 it. Skipped where there is no PostgreSQL or no driver for it.
 """
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from bitbrook.control.service import Service
+from bitbrook.control.sharing import Sharing
 from bitbrook.errors import Conflict, Fenced
 from bitbrook.settings import Settings
 from bitbrook.sources.schema import SourceSchema
@@ -125,3 +127,29 @@ def test_a_whole_service_stops_and_starts_on_it(url: str, tmp_path: Path) -> Non
         service.deployments.delete(caller, deployment.id)
         service.lifecycle.settle()
         assert service.deployments.list(caller) == []
+
+
+def test_whoever_looks_while_another_reads_waits_for_what_it_reads(url: str) -> None:
+    catalogue = Catalogue.open(url)
+    begun, going_on = threading.Event(), threading.Event()
+    read: list[str] = []
+
+    def read_slowly() -> None:
+        begun.set()
+        assert going_on.wait(30)
+        read.append("all")
+
+    sharing = Sharing(catalogue, [read_slowly])
+    first = threading.Thread(target=sharing.look)
+    first.start()
+    assert begun.wait(30)
+    second = threading.Thread(target=lambda: (sharing.look(), read.append("seen")))
+    second.start()
+    second.join(0.2)
+    assert second.is_alive()
+    going_on.set()
+    first.join(30)
+    second.join(30)
+    # One read was enough for both.
+    assert read == ["all", "seen"]
+    catalogue.close()
