@@ -74,7 +74,7 @@ from bitbrook.algebra.questions import (
 from bitbrook.bitmap import selection
 from bitbrook.compute.local import LocalCompute
 from bitbrook.engine.batch import ID_COLUMN, OperationKind
-from bitbrook.engine.evaluate import counts, group_keys, groups, ranges, totals
+from bitbrook.engine.evaluate import counts, cubes, group_keys, groups, ranges, totals
 from bitbrook.schema.field_types import INT64_MAX, INT64_MIN, FieldSchema, FieldType, TableSchema
 from bitbrook.stores.log import Log
 from bitbrook.stores.snapshots import LocalSnapshots
@@ -247,7 +247,7 @@ def upserts(draw: st.DrawFn, schema: TableSchema) -> list[dict[str, Any]]:
 @contextmanager
 def thresholds(**values: int) -> Iterator[None]:
     """The engine chooses between its ways of answering as if these were its measurements."""
-    homes = (selection, totals, group_keys, groups, counts, ranges)
+    homes = (selection, totals, group_keys, groups, counts, ranges, cubes)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():
             home = next(home for home in homes if hasattr(home, name))
@@ -262,6 +262,7 @@ WAYS: list[dict[str, int]] = [
     {"SPARSE_COUNT_MAX": -1, "SCANS_MAX": 0, "SPAN_MAX": 0},
     {"SPARSE_COUNT_MAX": -1, "INTERSECTED_ROWS_MAX": 0, "COMPARED_GROUPS_MAX": 0},
     {"DENSE_GROUPS_MAX": 0, "DENSE_SPAN_MAX": 0},
+    {"PAID": 0},
 ]
 
 _numbers = itertools.count()

@@ -186,7 +186,7 @@ def test_everything_is_counted(observed: Observed) -> None:
         assert metrics.at("bitbrook_workers_waiting_max", pool=pool) >= 100
         assert metrics.at("bitbrook_workers_running", pool=pool) == 0
         assert metrics.at("bitbrook_workers_waiting", pool=pool) == 0
-    for cache in ("row_words", "thawed_rows", "endpoint_answers"):
+    for cache in ("cubes", "row_words", "thawed_rows", "endpoint_answers"):
         assert metrics.at("bitbrook_cache_bytes_max", cache=cache) > 1 << 20
     assert metrics.at("bitbrook_table_records", **table) == 1
     assert metrics.at("bitbrook_table_memory_bytes", **table) > 0

@@ -44,6 +44,7 @@ from bitbrook.control.sources import Sources
 from bitbrook.control.tables import Tables
 from bitbrook.control.user_rates import UserRates
 from bitbrook.control.users import Users
+from bitbrook.engine.evaluate import cubes
 from bitbrook.settings import Settings
 from bitbrook.stores.block_cache import BlockCache
 from bitbrook.stores.catalogue import Catalogue
@@ -262,6 +263,7 @@ class Service:
 def _caches(answers: AnswerCache, blocks: BlockCache | None) -> dict[str, Cache]:
     """Return the caches by what they keep."""
     caches: dict[str, Cache] = {
+        "cubes": cubes.LEDGER,
         "row_words": row_words.LEDGER,
         "thawed_rows": thawed.LEDGER,
         "endpoint_answers": answers,

@@ -5,6 +5,7 @@ contain later batches than that, and says so itself, part by part. Dictionaries 
 append-only, so theirs are lists of blocks that each continue the one before.
 """
 
+import re
 import zlib
 
 import msgspec
@@ -60,6 +61,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Manifest)
+_SEQUENCE = re.compile(rb'[0-9a-f]{8}\{"partition":"[^"]*","sequence":(\d+),')
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -87,3 +89,15 @@ def decode_manifest(encoded: bytes, partition: str) -> Manifest:
             f"is {FORMAT_VERSION}; open it with the release that wrote it"
         )
     return manifest
+
+
+def sequence_at(beginning: bytes, partition: str) -> int:
+    """Return the sequence of a manifest of which this is the beginning.
+
+    Raises:
+        Damaged: it does not look like one.
+    """
+    found = _SEQUENCE.match(beginning)
+    if found is None:
+        raise Damaged(f"the manifest of partition {partition} does not begin as one does")
+    return int(found[1])

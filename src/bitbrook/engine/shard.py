@@ -23,6 +23,7 @@ class Shard:
     """
 
     __slots__ = (
+        "__weakref__",
         "_stored_count",
         "applied_sequence",
         "fields",

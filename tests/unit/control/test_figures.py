@@ -26,7 +26,7 @@ def test_memory_of_statements_is_told_while_it_is_held(home: Any) -> None:
 
 
 def test_caches_are_told_by_what_they_keep(home: Any) -> None:
-    for cache in ("row_words", "thawed_rows", "endpoint_answers"):
+    for cache in ("cubes", "row_words", "thawed_rows", "endpoint_answers"):
         assert told("bitbrook_cache_bytes_max", cache=cache), cache
         assert told("bitbrook_cache_misses_total", cache=cache) is not None, cache
     assert told("bitbrook_cache_bytes", cache="storage_blocks") is None, "there is none"

@@ -13,8 +13,9 @@ from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.values import Values
 from bitbrook.bitmap.word_kernels import read_only
+from bitbrook.engine.evaluate.cubes import COUNT_COST, ROWS_COST, Counted, count_by_cubes
 from bitbrook.engine.evaluate.forward import ROWS_MIN, count_by_code
-from bitbrook.engine.evaluate.reading import AnyRows, Period, Reading, rows_of
+from bitbrook.engine.evaluate.reading import ALL_TIMES, AnyRows, Period, Reading, rows_of
 from bitbrook.engine.evaluate.row_order import row_order
 from bitbrook.engine.evaluate.select import Selector, plan_selection
 from bitbrook.engine.evaluate.sweep import sweep
@@ -32,22 +33,33 @@ what reading a record's code from a vector costs."""
 
 def count_records(question: CountRecords, reading: Reading) -> CountPartial:
     """Return how many records are selected."""
+    counted = count_by_cubes((), question.filter, reading, cost=COUNT_COST)
+    if counted is not None and not counted.others:
+        return CountPartial(int(counted.counts))
     selector = plan_selection(question.filter, reading)
-    shards = map(reading.shard, selector.shards)
-    return CountPartial(selector.count_all(shards, reading.budget))
+    if counted is None:
+        shards = map(reading.shard, selector.shards)
+        return CountPartial(selector.count_all(shards, reading.budget))
+    count = selector.count_all(counted.others, reading.budget)
+    return CountPartial(int(counted.counts) + count)
 
 
 def row_counts(question: RowCounts, reading: Reading) -> RowCountsPartial:
     """Return the rows of a field that selected records have, ascending, with their counts."""
     field = reading.field(question.field)
     period = (question.from_s, question.to_s)
+    counted = _by_cubes(question, reading)
+    if counted is not None and not counted.others:
+        return _ascending(field, counted.counts, reading)
     codes = _restriction(question, field, reading)
     selector = plan_selection(question.filter, reading)
-    if may_prune(question, reading):
+    shards = [reading.shard(number) for number in selector.shards]
+    if counted is not None and len(counted.others) < len(shards):
+        shards = counted.others
+    elif may_prune(question, reading):
         largest = largest_rows(question, selector, reading)
         if largest is not None:
             return _ascending(field, largest, reading)
-    shards = [reading.shard(number) for number in selector.shards]
 
     def start() -> _RowCounts:
         return _RowCounts(field, period, reading.row_count(field), codes, selector)
@@ -55,7 +67,18 @@ def row_counts(question: RowCounts, reading: Reading) -> RowCountsPartial:
     is_heavy = not isinstance(question.filter, All)
     states = sweep(shards, start, reading.budget, is_heavy=is_heavy)
     counts = sum((state.counts for state in states[1:]), states[0].counts)
+    if counted is not None:
+        counts = counts + counted.counts
     return _ascending(field, counts, reading)
+
+
+def _by_cubes(question: RowCounts, reading: Reading) -> Counted | None:
+    """Return what cubes tell of a question, None if they cannot tell anything."""
+    is_of_all = question.rows is None and question.like is None
+    if not is_of_all or (question.from_s, question.to_s) != ALL_TIMES:
+        return None
+    field = reading.field(question.field)
+    return count_by_cubes((field,), question.filter, reading, cost=ROWS_COST)
 
 
 def _restriction(

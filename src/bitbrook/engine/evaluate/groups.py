@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bitbrook.algebra.expressions import Intersect
+from bitbrook.algebra.expressions import Expression, Intersect
 from bitbrook.algebra.partials import GroupsPartial
 from bitbrook.algebra.questions import GroupRecords, MeasureKind, RowCounts
 from bitbrook.bitmap.codes import Codes
@@ -23,6 +23,7 @@ from bitbrook.bitmap.group_kernels import refine_groups, refine_groups_at
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions, read_only
 from bitbrook.engine.evaluate.counts import row_counts
+from bitbrook.engine.evaluate.cubes import GROUPS_COST, Counted, count_by_cubes
 from bitbrook.engine.evaluate.group_keys import (
     AnyKey,
     MemberKey,
@@ -80,8 +81,11 @@ def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
     restricted = Intersect(
         (question.filter, *(records_with(key, reading) for key in question.keys))
     )
+    counted = _by_cubes(question, restricted, reading)
     selector = plan_selection(restricted, reading)
     shards = [reading.shard(number) for number in sorted(selector.shards)]
+    if counted is not None:
+        shards = counted.others
     keys = [plan_key(key, reading, shards) for key in question.keys]
     # Members first: their codes are the high digits of a group, so that each row has its own slice.
     layout = sorted(range(len(keys)), key=lambda index: isinstance(keys[index], VectorKey))
@@ -95,7 +99,18 @@ def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
     first, *others = sweep(shards, start, reading.budget, is_heavy=is_heavy)
     for state in others:
         first.merge(state)
+    if counted is not None:
+        # Keys of one code a record keep their order, and so few groups are numbered densely.
+        first.counts += counted.counts.reshape(-1)
     return first.partial(layout)
+
+
+def _by_cubes(question: GroupRecords, restricted: Expression, reading: Reading) -> Counted | None:
+    """Return what cubes tell of a question, None if they cannot tell anything."""
+    if question.measures or any(key.includes_null or key.period for key in question.keys):
+        return None
+    fields = [reading.field(key.field) for key in question.keys]
+    return count_by_cubes(fields, restricted, reading, cost=GROUPS_COST)
 
 
 def _is_row_counts(question: GroupRecords, reading: Reading) -> bool:
