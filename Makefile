@@ -108,6 +108,9 @@ soak: setup ## half an hour of mixed load; fails if memory, descriptors or times
 
 bench: $(VENV)/bench.stamp ## bitbrook beside DuckDB and chDB (SCALE=1e6|1e7|1e8)
 	SCALE=$(SCALE) $(BIN)/python -m benchmarks.run
+	SCALE=$(SCALE) $(BIN)/python -m benchmarks.concurrency
+	$(BIN)/python -m benchmarks.taxi
+	$(BIN)/python -m benchmarks.field_sizes
 
 docs: setup ## build the documentation site into build/docs/site and check every link
 	@$(BIN)/python -m docs.site

@@ -16,6 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from benchmarks.clients import (
     ingest_requests,
     query_requests,
 )
+from benchmarks.page import page
 from benchmarks.records import COUNTRIES, SPECIES
 from benchmarks.server import Server, cpu_s
 
@@ -115,11 +117,15 @@ class Target:
 
 def main() -> None:
     """Print a line for each system, language and number of clients."""
+    with page("concurrency") as line:
+        _run(line)
+
+
+def _run(line: Callable[[str], None]) -> None:
     directory = Path(tempfile.mkdtemp(prefix="concurrency-", dir=HERE))
-    print(
-        f"{SCALE:,} records; {SECONDS:g} s each; upserts beside at {INGEST_RATE:,.0f} records/s\n"
-    )
-    print(
+    line(f"# Questions beside ingest: {SCALE:,} records\n")
+    line(f"{SECONDS:g} s each; upserts beside at {INGEST_RATE:,.0f} records/s.\n")
+    line(
         "| system | clients | queries/s | p50 ms | p99 ms | records/s beside | p99 ms of those "
         "| server CPU | clients' CPU |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     )
@@ -128,23 +134,23 @@ def main() -> None:
             target = Target(name, directory / name)
             try:
                 target.load()
-                _measure_all(target)
+                _measure_all(target, line)
             finally:
                 target.close()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _measure_all(target: Target) -> None:
+def _measure_all(target: Target, line: Callable[[str], None]) -> None:
     for language in LANGUAGES[target.name]:
         for clients in CLIENTS:
-            _measure(target, language, clients, INGEST_RATE)
+            line(_measured(target, language, clients, INGEST_RATE))
     if target.server is not None:
         for clients in CLIENTS:
-            _measure(target, "pql", clients, 0)
+            line(_measured(target, "pql", clients, 0))
 
 
-def _measure(target: Target, language: str, clients: int, records_per_s: float) -> None:
+def _measured(target: Target, language: str, clients: int, records_per_s: float) -> str:
     plans = [target.questions(client, language) for client in range(clients)]
     stream = target.stream(records_per_s)
     reading = Clients(
@@ -158,12 +164,11 @@ def _measure(target: Target, language: str, clients: int, records_per_s: float) 
     read, written = reading.finish(), writing.finish()
     seconds = max(read.seconds, written.seconds)
     name = f"{target.name}, {language}" + ("" if records_per_s else ", ingest at full speed")
-    print(
+    return (
         f"| {name} | {clients} | {read.requests_per_s:,.0f} | {read.p50_ms:.2f} "
         f"| {read.p99_ms:.2f} | {written.records_per_s:,.0f} | {written.p99_ms:.1f} "
         f"| {(target.cpu_s() - before_s) / seconds:.0%} "
-        f"| {(read.cpu_s + written.cpu_s) / seconds:.0%} |",
-        flush=True,
+        f"| {(read.cpu_s + written.cpu_s) / seconds:.0%} |"
     )
 
 

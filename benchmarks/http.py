@@ -3,9 +3,11 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.clients import Clients, Load, ingest_requests
+from benchmarks.page import page
 from benchmarks.server import Server
 
 HERE = Path(__file__).parent
@@ -16,14 +18,19 @@ BODY_RECORDS = (1, 150, 1_000, 10_000)
 
 def main() -> None:
     """Print a line for each size of body."""
+    with page("http") as line:
+        _run(line)
+
+
+def _run(line: Callable[[str], None]) -> None:
     directory = Path(tempfile.mkdtemp(prefix="http-", dir=HERE))
     server = Server(directory / "store")
     try:
-        print(f"{CONNECTIONS} connections, {SECONDS:g} s each\n")
-        print("| records a body | records/s | MB/s | requests/s | p50 ms | p99 ms |")
-        print("|---:|---:|---:|---:|---:|---:|")
+        line(f"# Streaming over HTTP\n\n{CONNECTIONS} connections, {SECONDS:g} s each\n")
+        line("| records a body | records/s | MB/s | requests/s | p50 ms | p99 ms |")
+        line("|---:|---:|---:|---:|---:|---:|")
         for records in BODY_RECORDS:
-            print(_line(records, _measure(server, records)), flush=True)
+            line(_line(records, _measure(server, records)))
     finally:
         server.close()
         shutil.rmtree(directory, ignore_errors=True)

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.page import page
 from benchmarks.server import Server
 
 SCALE = int(float(os.environ.get("SCALE", "4e6")))
@@ -33,35 +35,46 @@ TABLES = {
 }
 
 
+QUESTIONS = (
+    ("20,000 groups", "sql", "select c, count(*), sum(n) from wide group by c limit 3"),
+    ("250 x 500 groups", "sql", "select a, b, count(*), sum(n) from wide group by a, b limit 3"),
+    (f"{SCALE:,} groups", "sql", "select n, count(*) from wide group by n limit 3"),
+    (f"{SCALE:,} groups", "sql", "select n, a, sum(n) from wide group by n, a limit 3"),
+    (f"{SCALE:,} groups, all", "pql", "[wide]GroupBy(Rows(c), Rows(a), Rows(b))"),
+    (f"set of {ROWS:,} rows", "pql", "[wide]TopK(tags, k=3)"),
+    ("the same, filtered", "pql", "[wide]TopK(tags, k=3, filter=Row(a='a7'))"),
+    ("every row of the set", "pql", "[wide]Rows(tags)"),
+)
+KEY_QUESTION = ("one key", "sql", "select n from keyed where _id = 'user-0000000000000077'")
+COUNT_QUESTION = ("count of all keys", "sql", "select count(*) from keyed")
+
+
 def main() -> None:
     """Load the tables, ask, and print a line for each question."""
+    with page("killers") as line:
+        _run(line)
+
+
+def _run(line: Callable[[str], None]) -> None:
     directory = Path(tempfile.mkdtemp(prefix="killers-", dir=HERE))
     os.environ["BITBROOK_BULK_DIRECTORIES"] = str(directory)
     os.environ["BITBROOK_QUERY_TIMEOUT_S"] = "600"
     server = Server(directory / "store")
     try:
-        load(server, directory, "wide", SCALE, wide)
-        ask(server, "20,000 groups", "select c, count(*), sum(n) from wide group by c limit 3")
-        ask(
-            server,
-            "250 x 500 groups",
-            "select a, b, count(*), sum(n) from wide group by a, b limit 3",
-        )
-        ask(server, f"{SCALE:,} groups", "select n, count(*) from wide group by n limit 3")
-        ask(server, f"{SCALE:,} groups", "select n, a, sum(n) from wide group by n, a limit 3")
-        ask(server, f"{SCALE:,} groups, all", "[wide]GroupBy(Rows(c), Rows(a), Rows(b))", "pql")
-        ask(server, f"set of {ROWS:,} rows", "[wide]TopK(tags, k=3)", "pql")
-        ask(server, "the same, filtered", "[wide]TopK(tags, k=3, filter=Row(a='a7'))", "pql")
-        ask(server, "every row of the set", "[wide]Rows(tags)", "pql")
-        load(server, directory, "keyed", KEYS, keyed)
-        ask(server, "one of the keys", "select n from keyed where _id = 'user-0000000000000077'")
-        print(f"resident before the kill: {resident(server.pid) / 2**20:,.0f} MiB")
+        line("# What used to take such servers down\n\n| what | how it went | peak MiB |")
+        line("|---|---|---:|")
+        line(load(server, directory, "wide", SCALE, wide))
+        for question in QUESTIONS:
+            line(ask(server, *question))
+        line(load(server, directory, "keyed", KEYS, keyed))
+        line(ask(server, *KEY_QUESTION))
+        line(f"| resident before a kill | {resident(server.pid) / 2**20:,.0f} MiB | |")
         server.kill()
         started_s = time.monotonic()
         server.restart()
-        print(f"restart after kill -9: {time.monotonic() - started_s:.1f} s")
-        ask(server, "count of all keys", "select count(*) from keyed")
-        print(f"resident after it: {resident(server.pid) / 2**20:,.0f} MiB")
+        line(f"| restart after kill -9 | {time.monotonic() - started_s:.1f} s | |")
+        line(ask(server, *COUNT_QUESTION))
+        line(f"| resident after it | {resident(server.pid) / 2**20:,.0f} MiB | |")
     finally:
         server.close()
         shutil.rmtree(directory, ignore_errors=True)
@@ -91,8 +104,8 @@ def keyed(first: int, count: int) -> pa.Table:
     return pa.table({"_id": keys, "n": pa.array(np.arange(count) % 1000)})
 
 
-def load(server: Server, directory: Path, name: str, count: int, make: Any) -> None:
-    """Create a table and load its records from files."""
+def load(server: Server, directory: Path, name: str, count: int, make: Any) -> str:
+    """Create a table and load its records from files; return a line that says how long it took."""
     server.query("sql", f"create table {name} ({TABLES[name]})")
     columns = [column.split()[0] for column in TABLES[name].split(", ")]
     kinds = {"_id": TABLES[name].split()[1]}
@@ -108,17 +121,22 @@ def load(server: Server, directory: Path, name: str, count: int, make: Any) -> N
         status, answer = ask_slowly(server, f"bulk insert into {into} {how}")
         assert status == 200, answer[:300]
         assert b"error" not in answer, answer[:300]
-    print(f"{name}: {count:,} records in {time.monotonic() - started_s:.0f} s", flush=True)
+    taken_s = time.monotonic() - started_s
+    return f"| {name}: {count:,} records loaded | {taken_s:.0f} s | {peak_mib(server):,.0f} |"
 
 
-def ask(server: Server, title: str, statement: str, language: str = "sql") -> None:
-    """Print how a statement went and the highest resident memory of the server so far."""
+def ask(server: Server, title: str, language: str, statement: str) -> str:
+    """Ask; return a line that says how it went and the server's highest resident memory so far."""
     started_s = time.monotonic()
     status, answer = ask_slowly(server, statement, language)
-    taken_s = time.monotonic() - started_s
-    shown = f"{len(answer):,} bytes" if status == 200 else answer[:240].decode()
-    peak = f"{resident(server.pid, 'VmHWM') / 2**20:,.0f} MiB"
-    print(f"| {title} | {taken_s * 1000:,.0f} ms | {peak} | {status}: {shown} |", flush=True)
+    taken_ms = (time.monotonic() - started_s) * 1000
+    shown = f"{len(answer):,} bytes" if status == 200 else f"{status}: {answer[:240].decode()}"
+    return f"| {title} | {taken_ms:,.0f} ms, {shown} | {peak_mib(server):,.0f} |"
+
+
+def peak_mib(server: Server) -> float:
+    """Return the highest resident memory of a server so far."""
+    return resident(server.pid, "VmHWM") / 2**20
 
 
 def ask_slowly(server: Server, statement: str, language: str = "sql") -> tuple[int, bytes]:

@@ -11,7 +11,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from benchmarks.page import page
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import Question
@@ -191,19 +192,30 @@ def compare(
         ours.close()
         theirs.close()
         shutil.rmtree(directory, ignore_errors=True)
-    print(f"# {title}, {SCALE:,} records\n")
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()};")
-    print("milliseconds, medians; the ratio is DuckDB's time to bitbrook's.\n")
+    with page(re.sub(r"\W+", "-", title).lower()) as line:
+        _tell(line, title, statements, found, published)
+
+
+def _tell(
+    line: Callable[[str], None],
+    title: str,
+    statements: Sequence[Statement],
+    found: list[tuple[float, float]],
+    published: Mapping[str, float] | None,
+) -> None:
+    line(f"# {title}, {SCALE:,} records\n")
+    line(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()};")
+    line("milliseconds, medians; the ratio is DuckDB's time to bitbrook's.\n")
     per_core = published is not None
-    print("| question | bitbrook | duckdb | ratio |", end="")
-    print(" M records/s a core | published |" if per_core else "")
-    print("|---|---:|---:|---:|" + ("---:|---:|" if per_core else ""))
+    more = " M records/s a core | published |" if per_core else ""
+    line("| question | bitbrook | duckdb | ratio |" + more)
+    line("|---|---:|---:|---:|" + ("---:|---:|" if per_core else ""))
     for statement, (one, other) in zip(statements, found, strict=True):
-        print(f"| {statement.name} | {one:.3g} | {other:.3g} | {other / one:.1f}x |", end="")
+        shown = f"| {statement.name} | {one:.3g} | {other:.3g} | {other / one:.1f}x |"
         if published is not None:
             rate = SCALE / one / 1000 / CORES
-            print(f" {rate:,.0f} | {published.get(statement.name, '-')} |", end="")
-        print()
+            shown += f" {rate:,.0f} | {published.get(statement.name, '-')} |"
+        line(shown)
 
 
 def _measured(statement: Statement, ours: Ours, theirs: Theirs) -> tuple[float, float]:
