@@ -9,7 +9,7 @@ shard contains a batch that the log has lost. Where it does not fit nothing is g
 names the place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from bitbrook.engine.partition import Partition
 from bitbrook.engine.shard_block import open_shard
 from bitbrook.errors import Damaged
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log, LogExtent
+from bitbrook.stores.log import Log, LogEntry, LogExtent
 from bitbrook.stores.snapshots import SnapshotStore
 
 RUN_RECORDS_MAX = 1 << 18
@@ -100,7 +100,8 @@ def _recover_partition(
     partition = Partition(schema, number)
     _load_snapshot(partition, manifest, snapshots)
     if extent is not None:
-        _replay(partition, name, log)
+        entries = log.read(name, after=partition.applied_sequence)
+        replay(partition, name, entries, contained=partition.loaded_sequence)
     last_contained = partition.loaded_sequence
     if last_contained > partition.applied_sequence:
         raise Damaged(
@@ -131,9 +132,16 @@ def _load_keys(
         decode_keys(snapshots.read(partition_name, stored.block), keys)
 
 
-def _replay(partition: Partition, name: str, log: Log) -> None:
-    run = _Run(partition, name)
-    for entry in log.read(name, after=partition.applied_sequence):
+def replay(partition: Partition, name: str, entries: Iterable[LogEntry], *, contained: int) -> None:
+    """Apply the next entries of a partition's log, those together that may be.
+
+    `contained`: the last batch of which the snapshot that it was read from has anything.
+
+    Raises:
+        Damaged: one is missing, or cannot be applied.
+    """
+    run = _Run(partition, name, contained)
+    for entry in entries:
         if entry.sequence != run.last + 1:
             raise Damaged(
                 f"the log of partition {name} lacks batch {run.last + 1}: {entry.sequence} follows "
@@ -151,11 +159,11 @@ class _Run:
     of all their records leaves, and that takes a fraction of the time.
     """
 
-    def __init__(self, partition: Partition, name: str) -> None:
+    def __init__(self, partition: Partition, name: str, contained: int) -> None:
         self.last = partition.applied_sequence
         self._partition = partition
         self._name = name
-        self._contained = partition.loaded_sequence
+        self._contained = contained
         self._operations: list[Operation] = []
         self._records_count = 0
 

@@ -55,6 +55,7 @@ class Table:
         self.schema = schema
         self._partitions = [each.partition for each in recovered]
         self._manifests = [each.manifest for each in recovered]
+        self._former = list(self._manifests)
         self._by_number = {partition.number: partition for partition in self._partitions}
         self._log = log
         self._snapshots = snapshots
@@ -321,12 +322,15 @@ class Table:
                 log=self._log,
                 snapshots=self._snapshots,
             )
-            if self._log.is_fenced:
-                # Whoever took the partition over meanwhile has blocks that are not known here.
-                delete_former(before, self._manifests[number], self._snapshots)
-            else:
-                delete_unnamed(self._manifests[number], self._snapshots)
-            self._rest(partition, self._manifests[number], since=before.sequence)
+            now = self._manifests[number]
+            if not self._log.is_fenced:
+                delete_unnamed(now, self._snapshots)
+            elif now is not before:
+                # Not what nothing names: whoever took the partition over meanwhile has blocks that
+                # are not known here. Whoever reads beside has until the next checkpoint to move.
+                delete_former(self._former[number], before, self._snapshots)
+                self._former[number] = before
+            self._rest(partition, now, since=before.sequence)
         with self._lock.writing():
             self._unstored_bytes -= covered_bytes
             self._unstored_since_s = started_s

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from bitbrook.clock import SYSTEM_CLOCK
+from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.upkeep import Upkeep, UpkeepPolicy
 from bitbrook.errors import BitbrookError, Fenced, OutcomeUnknown, Overloaded, Stopping
@@ -108,8 +108,9 @@ class Writer:
         waiting_bytes_max: int = WAITING_BYTES_MAX,
         group_bytes_max: int = GROUP_BYTES_MAX,
         upkeep_policy: UpkeepPolicy | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.upkeep = Upkeep(upkeep_policy or UpkeepPolicy())
+        self.upkeep = Upkeep(upkeep_policy or UpkeepPolicy(), clock=clock)
         self._log = log
         self._waiting_bytes_max = waiting_bytes_max
         self._group_bytes_max = group_bytes_max

@@ -13,7 +13,7 @@ from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.values import Values
 from bitbrook.bitmap.word_kernels import read_only
-from bitbrook.engine.evaluate.cubes import COUNT_COST, ROWS_COST, Counted, count_by_cubes
+from bitbrook.engine.evaluate.cubes import COUNT_COST, ROWS_COST, Counted, CubeKey, count_by_cubes
 from bitbrook.engine.evaluate.forward import ROWS_MIN, count_by_code
 from bitbrook.engine.evaluate.reading import ALL_TIMES, AnyRows, Period, Reading, rows_of
 from bitbrook.engine.evaluate.row_order import row_order
@@ -78,7 +78,7 @@ def _by_cubes(question: RowCounts, reading: Reading) -> Counted | None:
     if not is_of_all or (question.from_s, question.to_s) != ALL_TIMES:
         return None
     field = reading.field(question.field)
-    return count_by_cubes((field,), question.filter, reading, cost=ROWS_COST)
+    return count_by_cubes((CubeKey(field),), question.filter, reading, cost=ROWS_COST)
 
 
 def _restriction(

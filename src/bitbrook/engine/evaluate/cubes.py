@@ -8,7 +8,7 @@ good for as long as no later batch has named the shard. So whoever asks about th
 again and again pays for the shards that have changed, and a stream of writes that nobody asks about
 pays nothing.
 
-Knows nothing of numbers, sets, times or records without a value: such questions go other ways.
+Knows nothing of numbers, sets and times: such questions go other ways.
 """
 
 import math
@@ -52,8 +52,15 @@ Cube = npt.NDArray[np.uint32]
 FieldIds = tuple[int, ...]
 
 
+class CubeKey(NamedTuple):
+    """A field by whose rows records are counted; with null also those without one."""
+
+    field: FieldSchema
+    includes_null: bool = False
+
+
 class Counted(NamedTuple):
-    """What cubes told: `counts` (int64), an axis for each key, by row code.
+    """What cubes told: `counts` (int64), an axis for each key, by row code, one higher with null.
 
     `others`: the shards that have to be counted in another way, to be added.
     """
@@ -63,17 +70,16 @@ class Counted(NamedTuple):
 
 
 def count_by_cubes(
-    keys: Sequence[FieldSchema], condition: Expression, reading: Reading, *, cost: float
+    keys: Sequence[CubeKey], condition: Expression, reading: Reading, *, cost: float
 ) -> Counted | None:
     """Return how many records of all shards meet a condition, by combination of the keys' rows.
 
-    A record without a row of a key is not counted. None if the question is not one for cubes.
-    `cost`: what a shard costs without one.
+    None if the question is not one for cubes. `cost`: what a shard costs without one.
     """
     wanted = _rows_wanted(condition, reading)
     if wanted is None:
         return None
-    fields = {field.name: field for field in keys}
+    fields = {key.field.name: key.field for key in keys}
     if len(fields) < len(keys):
         return None
     fields |= {name: reading.field(name) for name in wanted}
@@ -83,7 +89,7 @@ def count_by_cubes(
     sizes = [reading.row_count(field) for field in axes]
     if math.prod(size + 1 for size in sizes) > CELLS_MAX:
         return None
-    total = _Total(axes, sizes, wanted, frozenset(field.name for field in keys))
+    total = _Total(axes, sizes, wanted, keys)
     others = []
     for shard in reading.partition.shards.values():
         cube = _find(shard, axes, sizes, cost)
@@ -92,7 +98,7 @@ def count_by_cubes(
         else:
             reading.budget.check()
             total.add(cube)
-    return Counted(total.counts(keys), others)
+    return Counted(total.counts(), others)
 
 
 def _rows_wanted(condition: Expression, reading: Reading) -> dict[str, Codes | None] | None:
@@ -135,22 +141,28 @@ class _Total:
         axes: Sequence[FieldSchema],
         sizes: Sequence[int],
         wanted: dict[str, Codes | None],
-        keys: frozenset[str],
+        keys: Sequence[CubeKey],
     ) -> None:
+        self._keys = [key.field.name for key in keys]
+        with_null = {key.field.name for key in keys if key.includes_null}
         self._picks: list[int | slice] = []
-        self._axes: list[FieldSchema] = []
+        self._names: list[str] = []
         self._chosen: list[Codes | None] = []
         shape = []
         for field, size in zip(axes, sizes, strict=True):
             codes = wanted.get(field.name)
-            if codes is not None and len(codes) == 1 and field.name not in keys:
+            if codes is not None and len(codes) == 1 and field.name not in self._keys:
                 self._picks.append(int(codes[0]) + 1)
                 continue
             # The first place of an axis is of records without a row.
-            self._picks.append(slice(1, None))
-            self._axes.append(field)
+            first = 0 if field.name in with_null else 1
+            self._picks.append(slice(first, None))
+            self._names.append(field.name)
+            if field.name in wanted and not first:
+                codes = np.arange(size) if codes is None else codes
+                codes = codes + 1
             self._chosen.append(codes)
-            shape.append(size)
+            shape.append(size + 1 - first)
         self._counts = np.zeros(shape, dtype=np.int64)
 
     def add(self, cube: Cube) -> None:
@@ -164,15 +176,15 @@ class _Total:
         else:
             self._counts[tuple(map(slice, part.shape))] += part
 
-    def counts(self, keys: Sequence[FieldSchema]) -> npt.NDArray[np.int64]:
+    def counts(self) -> npt.NDArray[np.int64]:
         """Return the sum by the keys' rows."""
-        names = [field.name for field in self._axes]
+        names = self._names
         for axis, codes in enumerate(self._chosen):
             if codes is not None:
                 is_other = np.ones(self._counts.shape[axis], dtype=np.bool_)
                 is_other[codes] = False
                 np.moveaxis(self._counts, axis, 0)[is_other] = 0
-        order = [names.index(field.name) for field in keys]
+        order = list(map(names.index, self._keys))
         conditions = [axis for axis in range(len(names)) if axis not in order]
         arranged = self._counts.transpose(*order, *conditions)
         return np.asarray(arranged.sum(axis=tuple(range(len(order), len(names)))))
@@ -242,7 +254,7 @@ def _find(
 
 
 def _made(shard: Shard, axes: Sequence[FieldSchema], sizes: Sequence[int]) -> Cube:
-    """Return the cube of a shard; place 0 of each axis is of positions without a row."""
+    """Return the cube of a shard; place 0 of each axis is of records without a row."""
     cells = _scratch_cells()
     cells[:] = 0
     end = 0
@@ -256,7 +268,10 @@ def _made(shard: Shard, axes: Sequence[FieldSchema], sizes: Sequence[int]) -> Cu
         )
         end = max(end, len(values.numbers))
     counts = np.zeros([size + 1 for size in sizes], dtype=np.uint32)
-    count_cells(read_only(cells[:end]), counts.reshape(-1))
+    flat = counts.reshape(-1)
+    count_cells(read_only(cells[:end]), flat)
+    # Positions without any row may be nobody's.
+    flat[0] = shard.record_count - flat[1:].sum()
     return counts
 
 

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from bitbrook.algebra.memory import machine_bytes
 from bitbrook.bitmap.member_kernels import count_rows_in_words
 from bitbrook.bitmap.rows import Rows
 from bitbrook.bitmap.selection import Selection
@@ -25,7 +26,7 @@ from bitbrook.engine.shard import Shard
 ROWS_MIN: Final = 512
 """With fewer rows, intersecting each of them costs less than an index would."""
 
-KEPT_BYTES_MAX: Final = 1 << 30
+KEPT_BYTES_MAX: Final = machine_bytes() // 8
 """Bytes of all indices of the process together; none is made that would exceed it."""
 
 LOOKING_COST: Final = 1 / 16

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import Expression, Intersect
 from bitbrook.algebra.partials import GroupsPartial
 from bitbrook.algebra.questions import GroupRecords, MeasureKind, RowCounts
@@ -23,7 +24,7 @@ from bitbrook.bitmap.group_kernels import refine_groups, refine_groups_at
 from bitbrook.bitmap.selection import Selection
 from bitbrook.bitmap.word_kernels import SHARD_WIDTH, Positions, read_only
 from bitbrook.engine.evaluate.counts import row_counts
-from bitbrook.engine.evaluate.cubes import GROUPS_COST, Counted, count_by_cubes
+from bitbrook.engine.evaluate.cubes import GROUPS_COST, Counted, CubeKey, count_by_cubes
 from bitbrook.engine.evaluate.group_keys import (
     AnyKey,
     MemberKey,
@@ -82,6 +83,8 @@ def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
         (question.filter, *(records_with(key, reading) for key in question.keys))
     )
     counted = _by_cubes(question, restricted, reading)
+    if counted is not None and not counted.others:
+        return _of_counts(question, counted.counts, reading)
     selector = plan_selection(restricted, reading)
     shards = [reading.shard(number) for number in sorted(selector.shards)]
     if counted is not None:
@@ -107,10 +110,10 @@ def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
 
 def _by_cubes(question: GroupRecords, restricted: Expression, reading: Reading) -> Counted | None:
     """Return what cubes tell of a question, None if they cannot tell anything."""
-    if question.measures or any(key.includes_null or key.period for key in question.keys):
+    if question.measures or any(key.period for key in question.keys):
         return None
-    fields = [reading.field(key.field) for key in question.keys]
-    return count_by_cubes(fields, restricted, reading, cost=GROUPS_COST)
+    keys = [CubeKey(reading.field(key.field), key.includes_null) for key in question.keys]
+    return count_by_cubes(keys, restricted, reading, cost=GROUPS_COST)
 
 
 def _is_row_counts(question: GroupRecords, reading: Reading) -> bool:
@@ -125,6 +128,31 @@ def _as_row_counts(question: GroupRecords, reading: Reading) -> GroupsPartial:
     partial = row_counts(RowCounts(key.field, question.filter, rows=key.rows), reading)
     nulls = np.zeros(len(partial.counts), dtype=np.bool_)
     return GroupsPartial([partial.rows], [nulls], partial.counts)
+
+
+def _of_counts(
+    question: GroupRecords, counts: npt.NDArray[np.int64], reading: Reading
+) -> GroupsPartial:
+    """Return the groups whose counts are these, an axis for each key."""
+    found = np.nonzero(counts)
+    keys, nulls = [], []
+    for key, codes in zip(question.keys, found, strict=True):
+        column, is_null = plan_key(key, reading, []).decode(codes, reading)
+        keys.append(column)
+        nulls.append(is_null)
+    _take_groups(len(found[0]), _group_bytes(question), reading.budget)
+    return GroupsPartial(keys, nulls, counts[found])
+
+
+def _group_bytes(question: GroupRecords) -> int:
+    """Return the bytes of a group, while it is counted and in the answer."""
+    return GROUP_BYTES + MEASURE_BYTES * len(question.measures) + KEY_BYTES * len(question.keys)
+
+
+def _take_groups(count: int, group_bytes: int, budget: Budget) -> None:
+    """Count the memory of groups that are answered."""
+    budget.check_groups(count, group_bytes)
+    budget.take(count * group_bytes, "groups")
 
 
 class _Dense:
@@ -220,9 +248,7 @@ class _Groups:
         self._by_entry = [state for state in self.measures if not isinstance(state, VectorState)]
         self._vector_groups = np.zeros(0, dtype=np.uint32)
         self._vector_group_count = math.prod(key.code_count for key in self._vectors)
-        self._group_bytes = (
-            GROUP_BYTES + MEASURE_BYTES * len(question.measures) + KEY_BYTES * len(numbering.keys)
-        )
+        self._group_bytes = _group_bytes(question)
         self._is_plain = not self._members and not any(key.is_made for key in self._vectors)
 
     def add(self, shard: Shard) -> None:
@@ -380,9 +406,7 @@ class _Groups:
     def partial(self, layout: list[int]) -> GroupsPartial:
         """Return the groups; `layout[i]` is the question's index of the numbering's key i."""
         found = np.flatnonzero(self.counts)
-        budget = self._reading.budget
-        budget.check_groups(len(found), self._group_bytes)
-        budget.take(len(found) * self._group_bytes, "groups")
+        _take_groups(len(found), self._group_bytes, self._reading.budget)
         columns = self._numbering.split(found.astype(np.int64))
         keys: list[Any] = [None] * len(columns)
         nulls: list[Any] = [None] * len(columns)

@@ -253,6 +253,12 @@ class _HasValue(Selector):
         found = [row for code in rows.codes().tolist() if (row := rows.row(code)) is not None]
         return Selection.of_bitmap(BitMap.union(*found)) if found else NONE
 
+    def count(self, shard: Shard) -> int:
+        field_shard = shard.fields.get(self._field.id)
+        if field_shard is not None and field_shard.values is not None:
+            return field_shard.values.count
+        return len(self.select(shard))
+
 
 class _WithinDistance(Selector):
     def __init__(
@@ -390,6 +396,14 @@ class _Difference(Selector):
 
     def select(self, shard: Shard) -> Selection:
         return self._without_others(shard, self._first.select(shard))
+
+    def count(self, shard: Shard) -> int:
+        if isinstance(self._first, _All) and len(self._others) == 1:
+            [other] = self._others
+            if isinstance(other, _HasRow | _HasValue):
+                # What has a row or a value exists.
+                return shard.record_count - other.count(shard)
+        return len(self.select(shard))
 
     def narrow(self, shard: Shard, selection: Selection) -> Selection:
         return self._without_others(shard, self._first.narrow(shard, selection))

@@ -66,6 +66,10 @@ QUESTIONS: list[Question] = [
             (GroupKey("active"), GroupKey("country", ("country-01", "country-07"))), condition
         ),
         GroupRecords((GroupKey("species"), GroupKey("active", includes_null=True)), condition),
+        GroupRecords(
+            (GroupKey("country", includes_null=True), GroupKey("active", includes_null=True)),
+            condition,
+        ),
         GroupRecords((GroupKey("species"), GroupKey("species")), condition),
     )
 ]
