@@ -44,6 +44,9 @@ _CONDITION = Signature(has_subject=True)
 Period = tuple[int | None, int | None]
 NO_PERIOD: Period = (None, None)
 
+FEW_GROUPS = 64
+"""Groups up to which Python sorts their keys faster than Arrow tells them apart."""
+
 
 class _Key(msgspec.Struct, frozen=True):
     """A field to group by; `rows` None is all of them."""
@@ -252,6 +255,9 @@ def _ranks(keys: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return what orders group keys as numbers: themselves, or the ranks of row keys."""
     if keys.dtype != np.object_:
         return keys
+    if len(keys) <= FEW_GROUPS:
+        order = {key: rank for rank, key in enumerate(sorted(set(keys.tolist())))}
+        return np.array([order[key] for key in keys.tolist()], dtype=np.int64)
     coded = pa.array(keys, pa.string()).dictionary_encode()
     distinct = coded.dictionary.to_numpy(zero_copy_only=False)
     ranks = np.empty(len(distinct), dtype=np.int64)
