@@ -9,6 +9,7 @@ from bitbrook.query.sql.tree import (
     Given,
     Joined,
     Query,
+    Scan,
     Select,
     SetOperation,
     Source,
@@ -69,6 +70,16 @@ def _expressions_in(source: "Source | None") -> Iterator[Expression]:
             yield source.list
         case Given():
             yield from (value for row in source.rows for value in row)
+
+
+def reads_one_table(query: Query) -> bool:
+    """Return whether a query is a SELECT from a table, with no other query in it."""
+    return (
+        isinstance(query, Select)
+        and isinstance(query.source, Scan)
+        and not query.ctes
+        and not any(True for each in expressions_of(query) for _ in subqueries_of(each))
+    )
 
 
 def offsets_of(query: Query, otherwise: int) -> list[int]:

@@ -14,9 +14,10 @@ from bitbrook.query.sql.bind.scope import Scope, Statement
 from bitbrook.query.sql.finish import Finisher
 from bitbrook.query.sql.plan.columns import arrow_type
 from bitbrook.query.sql.plan.execution import Execution
-from bitbrook.query.sql.plan.simplify import narrowed, simplified
+from bitbrook.query.sql.plan.simplify import narrow_scans, narrowed, simplified
 from bitbrook.query.sql.plan.sinking import sink_conditions
 from bitbrook.query.sql.positions import StatementText
+from bitbrook.query.sql.relations import reads_one_table
 from bitbrook.query.sql.tree import Query
 from bitbrook.query.sql.types import SqlType
 from bitbrook.telemetry.steps import step
@@ -67,6 +68,10 @@ class Session:
 
 
 def _readied(query: Query) -> Query:
+    if reads_one_table(query):
+        # There is nothing in it to be merged, moved or left out.
+        narrow_scans(query)
+        return query
     query = simplified(query)
     sink_conditions(query)
     return narrowed(query)
