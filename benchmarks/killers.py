@@ -74,6 +74,7 @@ def _run(line: Callable[[str], None]) -> None:
         server.restart()
         line(f"| restart after kill -9 | {time.monotonic() - started_s:.1f} s | |")
         line(ask(server, *COUNT_QUESTION))
+        line(ask(server, *KEY_QUESTION))
         line(f"| resident after it | {resident(server.pid) / 2**20:,.0f} MiB | |")
     finally:
         server.close()

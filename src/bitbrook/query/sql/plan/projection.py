@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bitbrook.algebra.expressions import Expression as Selecting
-from bitbrook.algebra.expressions import Records
+from bitbrook.algebra.expressions import Intersect, Records
 from bitbrook.algebra.partials import CountPartial
 from bitbrook.algebra.questions import (
     AnyOrder,
@@ -60,7 +60,7 @@ def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
     except NotBitmaps:
         records = _of_few(select, scan, fields, execution)
     else:
-        if select.limit is None:
+        if select.limit is None and not _names_few(selected):
             _check_size(len(columns), selected, scan, execution)
         question = ExtractRecords(fields, selected, order, select.limit, select.offset)
         records = execution.extract(scan, question)
@@ -68,6 +68,17 @@ def answer(select: Select, scan: Scan, execution: "Execution") -> pa.Table:
         [records.column(name) for name in names], [f"c{i}" for i in range(len(names))]
     )
     return settled(chosen, [output.type for output in select.outputs])
+
+
+def _names_few(selected: Selecting) -> bool:
+    """Whether a selection names each record that may be in it, and these are few."""
+    match selected:
+        case Records(ids):
+            return len(ids) <= FEW_RECORDS
+        case Intersect(operands):
+            return any(map(_names_few, operands))
+        case _:
+            return False
 
 
 def _check_size(column_count: int, selected: Selecting, scan: Scan, execution: "Execution") -> None:
