@@ -24,6 +24,8 @@ NO_TIME = "0001-01-01T00:00:00Z"
 FEW_ROWS = 64
 """Rows or groups up to which a value at a time is faster than a column at a time."""
 
+_TEXT_KEYS = frozenset({FieldType.DECIMAL, FieldType.TIMESTAMP})
+
 EXTRACT_PAGE_RECORDS = 65_536
 """Records of an Extract that are written at a time."""
 
@@ -122,7 +124,7 @@ def _pairs(rows: Rows, counts: npt.NDArray[np.int64]) -> Text:
     return joined('{"id":', ids, ',"key":"","count":', count, "}")
 
 
-def _as_ids(rows: Rows) -> npt.NDArray[Any]:
+def _as_ids(rows: Rows | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """Return rows with those of a bool field as row ids 0 and 1."""
     return rows.astype(np.uint64) if rows.dtype == np.bool_ else rows
 
@@ -206,9 +208,6 @@ def _few_groups(
         for *keys, count in zip(*columns, counts, strict=True)
     ]
     return f"[{','.join(told)}]".encode()
-
-
-_TEXT_KEYS = frozenset({FieldType.DECIMAL, FieldType.TIMESTAMP})
 
 
 def _group_key(field: FieldSchema, keys: npt.NDArray[Any]) -> tuple[str, Text]:
