@@ -13,7 +13,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
+_PROCESS = ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 _LATENCIES_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -142,3 +142,12 @@ def read_metrics() -> Iterator[Reading]:
 def render_metrics() -> tuple[bytes, str]:
     """Return every metric in Prometheus' text format, and its content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+
+
+def resident_bytes() -> int:
+    """Return the bytes of memory that the process has, mapped blocks among them."""
+    return sum(
+        int(metric.samples[0].value)
+        for metric in _PROCESS.collect()
+        if metric.name == "process_resident_memory_bytes"
+    )

@@ -55,3 +55,13 @@ def count_checkpoint(outcome: str, duration_s: float) -> None:
     """Count a checkpoint. `outcome`: success, or an error's code."""
     _CHECKPOINTS.labels(outcome).inc()
     _CHECKPOINT_S.observe(duration_s)
+
+
+def checkpoint_counts() -> dict[str, int]:
+    """Return how many checkpoints there were since the process began, by outcome."""
+    return {
+        sample.labels["outcome"]: int(sample.value)
+        for metric in _CHECKPOINTS.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }

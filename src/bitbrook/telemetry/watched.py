@@ -31,6 +31,7 @@ class Figure(NamedTuple):
 
 
 _SOURCE = ("deployment", "source")
+_OWNER = ("deployment", "owner")
 
 FIGURES = (
     Figure("bitbrook_write_queue_batches", "Batches that wait to be durable and visible"),
@@ -50,6 +51,8 @@ FIGURES = (
     Figure("bitbrook_cache_bytes", "Bytes that a cache holds", ("cache",)),
     Figure("bitbrook_cache_bytes_max", "Bytes that it may", ("cache",)),
     Figure("bitbrook_tables_refusing", "Tables that refuse everything; the log says why"),
+    Figure("bitbrook_owners", "Processes that hold partitions, where compute is not local"),
+    Figure("bitbrook_owners_lease_over", "Those whose lease is over, or that have not begun"),
     Figure("bitbrook_deployment_memory_bytes", "Bytes that its tables hold", ("deployment",)),
     Figure("bitbrook_deployment_memory_bytes_max", "Bytes of its shape", ("deployment",)),
     Figure("bitbrook_table_records", "Records", ("deployment", "table")),
@@ -62,6 +65,34 @@ FIGURES = (
     Figure("bitbrook_source_requests", "Requests that it took", _SOURCE, only_rises=True),
     Figure("bitbrook_source_errors", "Records that it refused", _SOURCE, only_rises=True),
     Figure("bitbrook_source_bytes", "Bytes of its bodies", _SOURCE, only_rises=True),
+    Figure("bitbrook_owner_lease_good", "1 while its lease is good, 0 when it is over", _OWNER),
+    Figure("bitbrook_owner_answers", "1 if it told of itself when it was asked last", _OWNER),
+    Figure("bitbrook_owner_queue_batches", "Batches that wait there", _OWNER),
+    Figure("bitbrook_owner_queue_bytes", "Bytes of these batches", _OWNER),
+    Figure("bitbrook_owner_queue_bytes_max", "Bytes that may wait there", _OWNER),
+    Figure("bitbrook_owner_memory_bytes", "Resident bytes of its process", _OWNER),
+    Figure("bitbrook_owner_tables_refusing", "Tables that refuse everything there", _OWNER),
+    Figure("bitbrook_owner_log_bytes", "Bytes logged there since checkpoints", _OWNER),
+    Figure(
+        "bitbrook_owner_checkpoints",
+        "Checkpoints of tables there",
+        (*_OWNER, "outcome"),
+        only_rises=True,
+    ),
+    Figure(
+        "bitbrook_owner_cache_hits",
+        "Asked for there and found in a cache",
+        (*_OWNER, "cache"),
+        only_rises=True,
+    ),
+    Figure(
+        "bitbrook_owner_cache_misses",
+        "Asked for there and not found",
+        (*_OWNER, "cache"),
+        only_rises=True,
+    ),
+    Figure("bitbrook_owner_cache_bytes", "Bytes that a cache holds there", (*_OWNER, "cache")),
+    Figure("bitbrook_owner_cache_bytes_max", "Bytes that it may", (*_OWNER, "cache")),
 )
 
 _FIGURES = {figure.name: figure for figure in FIGURES}
