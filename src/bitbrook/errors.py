@@ -25,7 +25,8 @@
         Stopping                  503  the server drains; nothing was applied
         Fenced                    503  another process writes this partition; nothing was applied
         Behind                    503  a table does not have (yet) what a token of a write asks for
-        PartitionUnavailable      503  partitions that did not answer, each named with the reason
+        PartitionUnavailable      503  partitions that did not answer, each named with the reason;
+                                       of a write, the others may have their part
       TimedOut                    504  the deadline passed and the work was given up
       Cancelled                   499  the caller went away or asked for an end
       NotSupported                501  part of a language that bitbrook does not answer
@@ -233,9 +234,9 @@ class Fenced(Overloaded):
 
 
 class PartitionUnavailable(Overloaded):
-    """Some partitions did not answer; the message names them and why.
+    """Some partitions did not answer, each named with the reason; others may have their part.
 
-    Of a write, the other partitions have their part; who sends it again completes it.
+    A part is stored whole or not at all; who sends the batch again completes it.
     """
 
     code = "PartitionUnavailable"

@@ -226,7 +226,7 @@ class _Moves:
                 opened.callback(store.close)
             for row in image.catalogue.rows("source"):
                 for chunk in stores[0].newest(row["id"]):
-                    stores[1].write([chunk])
+                    stores[1].put(chunk)
                     moved.refused_records += chunk.records
 
     def _copy_block(self, image: Image, partition: str, block: Block) -> None:

@@ -18,7 +18,7 @@
         InvalidValue          422   well formed, but a value that cannot be
           RecordsRejected           one record of a request was at fault and kept all out
         ServerFault           5xx   the server failed
-          Overloaded          503   it is busy or stopping; nothing was applied
+          Overloaded          503   it is busy or stopping, or lacks some partitions; send it again
           TimedOut            504   it gave the work up
       CreationFailed                a deployment or source ended in the state FAILED
       WaitTimedOut                  a state was not reached in the time given
@@ -137,7 +137,10 @@ class ServerFault(Refused):
 
 
 class Overloaded(ServerFault):
-    """The server is busy or stopping; nothing was applied."""
+    """The server is busy or stopping, and nothing was applied; or some partitions do not answer.
+
+    Of records, the partitions that do have their part: sent again, the batch is completed.
+    """
 
 
 class TimedOut(ServerFault):

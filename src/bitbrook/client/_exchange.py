@@ -1,9 +1,10 @@
 """One call to the server: sent, sent again where that helps, and its refusal as an error.
 
-A call is repeated when the server asks for it (429 with `Retry-After`, 503: nothing was applied),
-when it never left (no connection), and, if the server may carry it out twice, when the connection
-broke. Waits double, are scattered so that clients do not come back all at once, and are never
-shorter than `Retry-After` says. A 401 renews the credentials once.
+A call is repeated when the server asks for it (429 with `Retry-After`, 503: nothing was applied, or
+of a batch a part that is known by its key), when it never left (no connection), and, if the server
+may carry it out twice, when the connection broke. Waits double, are scattered so that clients do
+not come back all at once, and are never shorter than `Retry-After` says. A 401 renews the
+credentials once.
 """
 
 import math

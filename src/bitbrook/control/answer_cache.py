@@ -4,6 +4,9 @@ An answer is kept with what it was read from: tables, each by its schema and its
 was before the first question, and the views. It is given again only if all of that is still so at
 that moment; a write that was acknowledged has moved its table's version, so no answer is older than
 what its caller knows to be stored. Bounded in bytes; what was asked for longest ago goes first.
+
+Where other processes have to be asked for versions, that is done for as long as it saves anything:
+an answer that has changed whenever it was looked for is kept again only now and then.
 """
 
 import hashlib
@@ -11,6 +14,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from bitbrook.algebra.budget import Budget
@@ -19,7 +23,7 @@ from bitbrook.algebra.questions import Question
 from bitbrook.compute.compute import Compute
 from bitbrook.control.database import ControlDatabase
 from bitbrook.control.registry import Registry
-from bitbrook.errors import BitbrookError
+from bitbrook.errors import BitbrookError, PartitionUnavailable
 from bitbrook.schema.field_types import TableSchema
 
 ENTRY_BYTES = 1_000
@@ -28,12 +32,18 @@ ENTRY_BYTES = 1_000
 BODY_PART_MAX = 8
 """A body may take one part in so many of the whole."""
 
+REST_MAX = 64
+"""After how many calls at most an answer is kept again that has always changed."""
+
+CHANGING_MAX = 10_000
+"""Answers of which it is known that they change."""
+
 
 class TableRead(NamedTuple):
-    """A table as it was before it was asked anything."""
+    """A table as it was before it was asked anything. `version`: None if that is not known."""
 
     schema: TableSchema
-    version: tuple[int, ...]
+    version: tuple[int, ...] | None
 
 
 class Reads:
@@ -43,6 +53,11 @@ class Reads:
         self.deployment_id = deployment_id
         self.tables: dict[str, TableRead] = {}
         self.views: Mapping[str, str] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it can be told later if all of it is as it was."""
+        return all(read.version is not None for read in self.tables.values())
 
     def is_current(self, registry: Registry, compute: Compute) -> bool:
         """Whether all of it is as it was."""
@@ -62,19 +77,19 @@ class Reads:
 
 
 class WatchedDatabase(ControlDatabase):
-    """A deployment that notes what a statement reads of it."""
+    """A deployment that notes what a statement reads of it; `with_versions`: as it was then."""
 
-    def __init__(self, database: ControlDatabase) -> None:
+    def __init__(self, database: ControlDatabase, *, with_versions: bool = True) -> None:
         # The same deployment for the same caller, with a note beside it.
         self.__dict__.update(vars(database))
         self.reads = Reads(database.deployment_id)
+        self._with_versions = with_versions
 
     def table(self, name: str) -> TableSchema:
         """Return one table; its version is noted before anything is asked of it."""
         schema = super().table(name)
         if name not in self.reads.tables:
-            version = self._compute.data_version(schema.id)
-            self.reads.tables[name] = TableRead(schema, version)
+            self.reads.tables[name] = TableRead(schema, self._version(schema.id))
         return schema
 
     def ask(self, table: TableSchema, question: Question, budget: Budget) -> AnyPartial:
@@ -88,6 +103,15 @@ class WatchedDatabase(ControlDatabase):
         if self.reads.views is None:
             self.reads.views = views
         return views
+
+    def _version(self, table_id: str) -> tuple[int, ...] | None:
+        if not self._with_versions:
+            return None
+        try:
+            return self._compute.data_version(table_id)
+        except PartitionUnavailable:
+            # The question itself may wait for longer.
+            return None
 
 
 class KeptAnswer(NamedTuple):
@@ -105,6 +129,14 @@ class KeptAnswer(NamedTuple):
         return ENTRY_BYTES + len(self.body or b"")
 
 
+@dataclass(slots=True)
+class _Changing:
+    """An answer that had changed each of so many times in a row, and for how long it rests."""
+
+    times: int = 0
+    rest: int = 0
+
+
 class AnswerCache:
     """The answers that are kept. `bytes_max` 0: none is.
 
@@ -120,6 +152,7 @@ class AnswerCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, KeptAnswer] = OrderedDict()
         self._held_bytes = 0
+        self._changing: OrderedDict[str, _Changing] = OrderedDict()
         # Versions of data are of one process; what is named after them must not outlive it.
         self._process = secrets.token_hex(8)
 
@@ -127,6 +160,17 @@ class AnswerCache:
     def held_bytes(self) -> int:
         """About how much memory it takes."""
         return self._held_bytes
+
+    def is_worth_keeping(self, key: str) -> bool:
+        """Return whether the next answer under a key had best be kept, with its versions."""
+        if not self._compute.is_shared:
+            return True
+        with self._lock:
+            changing = self._changing.get(key)
+            if changing is not None and changing.rest:
+                changing.rest -= 1
+                return False
+        return self.bytes_max > 0
 
     def find(self, key: str) -> KeptAnswer | None:
         """Return the answer under a key if it is what would be answered now."""
@@ -136,6 +180,7 @@ class AnswerCache:
             return None
         if not kept.reads.is_current(self._registry, self._compute):
             self._drop(key, kept)
+            self._note_change(key)
             self.misses += 1
             return None
         if kept.body is None:
@@ -143,6 +188,7 @@ class AnswerCache:
         else:
             self.hits += 1
         with self._lock:
+            self._changing.pop(key, None)
             if key in self._kept:
                 self._kept.move_to_end(key)
         return kept
@@ -165,6 +211,16 @@ class AnswerCache:
         versions = sorted((name, read.version) for name, read in reads.tables.items())
         seen = repr((self._process, key, versions, reads.views, sorted(reads.tables)))
         return f'"{hashlib.blake2b(seen.encode(), digest_size=16).hexdigest()}"'
+
+    def _note_change(self, key: str) -> None:
+        with self._lock:
+            changing = self._changing.setdefault(key, _Changing())
+            self._changing.move_to_end(key)
+            changing.times += 1
+            # None after the first time, then 1, 2, 4...
+            changing.rest = min(2**changing.times // 4, REST_MAX)
+            if len(self._changing) > CHANGING_MAX:
+                self._changing.popitem(last=False)
 
     def _drop(self, key: str, kept: KeptAnswer) -> None:
         with self._lock:

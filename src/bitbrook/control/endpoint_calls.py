@@ -71,6 +71,7 @@ class EndpointCalls:
     ) -> None:
         self._endpoints = endpoints
         self._queries = queries
+        self._compute = compute
         self._clock = clock
         self._lock = threading.Lock()
         self._rates: OrderedDict[tuple[str, str], Rate] = OrderedDict()
@@ -102,6 +103,11 @@ class EndpointCalls:
         lent = replace(caller, rights=frozenset({Right.QUERY}), bound_to=None)
         return EndpointCall(entry, chosen, values, lent, allowance)
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether `known` waits for no other process."""
+        return not self._compute.is_shared
+
     def known(self, call: EndpointCall, form: str) -> KeptAnswer | None:
         """Return the answer of a call if it was asked before and nothing has changed since.
 
@@ -112,9 +118,12 @@ class EndpointCalls:
         self._queries.database(call.caller, call.entry.row.deployment_id)
         return self.cache.find(call.key(form))
 
-    def run(self, call: EndpointCall, database: ControlDatabase, budget: Budget) -> CallAnswer:
+    def run(
+        self, call: EndpointCall, form: str, database: ControlDatabase, budget: Budget
+    ) -> CallAnswer:
         """Return what a call is answered now."""
-        watched = WatchedDatabase(database)
+        with_versions = self.cache.is_worth_keeping(call.key(form))
+        watched = WatchedDatabase(database, with_versions=with_versions)
         answer = call.version.statement.run(call.values, watched, budget)
         return CallAnswer(answer, watched)
 
@@ -132,9 +141,9 @@ class EndpointCalls:
 
         `body` None: it is too large.
         """
-        if answered.answer.is_fleeting:
-            return None
         key, reads = call.key(form), answered.database.reads
+        if answered.answer.is_fleeting or not reads.is_known:
+            return None
         etag = self.cache.etag(key, reads)
         self.cache.keep(key, KeptAnswer(etag, reads, content_type, body, rows_returned))
         return etag

@@ -1,28 +1,16 @@
 """The service's figures for whoever operates it: queues, caches, and what each thing takes."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
+from bitbrook.compute.caches import Cache
 from bitbrook.compute.compute import Compute
+from bitbrook.compute.requests import OwnerFigures
 from bitbrook.control.deployments import find_shape
 from bitbrook.control.queries import Queries
 from bitbrook.control.registry import Registry
 from bitbrook.control.sources import Sources
 from bitbrook.errors import BitbrookError
 from bitbrook.telemetry.watched import Value, Watch
-
-
-class Cache(Protocol):
-    """A cache that can tell how it fares. `hits` and `misses`: since the process began."""
-
-    @property
-    def hits(self) -> int: ...  # noqa: D102 - said above
-    @property
-    def misses(self) -> int: ...  # noqa: D102 - said above
-    @property
-    def held_bytes(self) -> int: ...  # noqa: D102 - what it takes
-    @property
-    def bytes_max(self) -> int: ...  # noqa: D102 - what it may
 
 
 class ServiceFigures:
@@ -66,6 +54,9 @@ class ServiceFigures:
             yield Value("bitbrook_cache_bytes", cache.held_bytes, (kept,))
             yield Value("bitbrook_cache_bytes_max", cache.bytes_max, (kept,))
         yield Value("bitbrook_tables_refusing", self._compute.refusing_count())
+        owners = self._compute.owner_reports()
+        yield Value("bitbrook_owners", len(owners))
+        yield Value("bitbrook_owners_lease_over", sum(not each.lease_is_good for each in owners))
 
     def _named(self) -> Iterator[Value]:
         names = {row.id: row.name for row in self._registry.deployments()}
@@ -73,16 +64,16 @@ class ServiceFigures:
         for entry in self._registry.tables():
             labels = (names.get(entry.row.deployment_id, ""), entry.row.name)
             try:
-                statistics = self._compute.statistics(entry.row.id)
-                log_bytes = self._compute.unstored_bytes(entry.row.id)
+                table = self._compute.table_figures(entry.row.id)
             except BitbrookError:
-                # One that refuses everything is counted among those that do.
+                # One that refuses everything is counted among those that do; of one whose owners do
+                # not all answer less than all would be told.
                 continue
-            held[entry.row.deployment_id] += statistics.memory_bytes
-            yield Value("bitbrook_table_records", statistics.record_count, labels)
-            yield Value("bitbrook_table_memory_bytes", statistics.memory_bytes, labels)
-            yield Value("bitbrook_table_stored_bytes", statistics.stored_bytes, labels)
-            yield Value("bitbrook_table_log_bytes", log_bytes, labels)
+            held[entry.row.deployment_id] += table.memory_bytes
+            yield Value("bitbrook_table_records", table.record_count, labels)
+            yield Value("bitbrook_table_memory_bytes", table.memory_bytes, labels)
+            yield Value("bitbrook_table_stored_bytes", table.stored_bytes, labels)
+            yield Value("bitbrook_table_log_bytes", table.log_bytes, labels)
         for row in self._registry.deployments():
             shape = find_shape(row.shape)
             yield Value("bitbrook_deployment_memory_bytes", held[row.id], (row.name,))
@@ -94,3 +85,28 @@ class ServiceFigures:
             yield Value("bitbrook_source_requests", totals.requests, labels)
             yield Value("bitbrook_source_errors", totals.errors, labels)
             yield Value("bitbrook_source_bytes", totals.size_bytes, labels)
+        for owner in self._compute.owner_reports():
+            labels = (names.get(owner.deployment_id, ""), owner.name)
+            yield Value("bitbrook_owner_lease_good", owner.lease_is_good, labels)
+            yield Value("bitbrook_owner_answers", owner.figures is not None, labels)
+            if owner.figures is not None:
+                yield from _owner(owner.figures, labels)
+
+
+def _owner(figures: OwnerFigures, labels: tuple[str, str]) -> Iterator[Value]:
+    """Give what an owner told of itself."""
+    yield Value("bitbrook_owner_queue_batches", figures.queue.batches, labels)
+    yield Value("bitbrook_owner_queue_bytes", figures.queue.size_bytes, labels)
+    yield Value("bitbrook_owner_queue_bytes_max", figures.queue.bytes_max, labels)
+    yield Value("bitbrook_owner_memory_bytes", figures.memory_bytes, labels)
+    yield Value("bitbrook_owner_tables_refusing", figures.refusing_count, labels)
+    log_bytes = sum(table.log_bytes for table in figures.tables.values())
+    yield Value("bitbrook_owner_log_bytes", log_bytes, labels)
+    for outcome, count in figures.checkpoints.items():
+        yield Value("bitbrook_owner_checkpoints", count, (*labels, outcome))
+    for kept, cache in figures.caches.items():
+        named = (*labels, kept)
+        yield Value("bitbrook_owner_cache_hits", cache.hits, named)
+        yield Value("bitbrook_owner_cache_misses", cache.misses, named)
+        yield Value("bitbrook_owner_cache_bytes", cache.held_bytes, named)
+        yield Value("bitbrook_owner_cache_bytes_max", cache.bytes_max, named)

@@ -4,7 +4,7 @@ What a source needs to take records is made when it opens and kept until it goes
 open and close sources too; `follow` does here what they did. Knows nothing of callers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from bitbrook.clock import Clock
 from bitbrook.compute.compute import Compute
@@ -14,6 +14,8 @@ from bitbrook.control.lifecycle import Status
 from bitbrook.control.live_source import LiveSource
 from bitbrook.control.quarantine import Quarantine
 from bitbrook.control.registry import Registry, SourceEntry
+from bitbrook.control.shared_traffic import SharedTraffic
+from bitbrook.control.traffic import Minute, Traffic
 from bitbrook.settings import Settings
 from bitbrook.telemetry.metrics import show_open
 
@@ -43,6 +45,7 @@ class OpenSources:
         self._memory = memory
         self._live: dict[str, LiveSource] = {}
         self._packed_traffic: dict[str, bytes] = {}
+        self._shared = SharedTraffic(compute, clock=clock) if compute.is_shared else None
 
     def __getitem__(self, source_id: str) -> LiveSource:
         """Return a source that is open for certain."""
@@ -92,13 +95,37 @@ class OpenSources:
                 live.follow(entry, table, is_paused=entry.row.status == Status.PAUSED)
         self.show()
 
-    def recall_traffic(self, packed: Mapping[str, bytes]) -> None:
-        """Go on counting traffic where an earlier process ended, of sources that open later."""
-        self._packed_traffic = dict(packed)
+    def minutes(self, source_id: str) -> Sequence[Minute]:
+        """Return a source's minutes with traffic of the last day, oldest first, at all servers."""
+        live = self.find(source_id)
+        own = [] if live is None else live.traffic.minutes()
+        return own if self._shared is None else self._shared.minutes(source_id, own)
 
-    def packed_traffic(self) -> dict[str, bytes]:
-        """Return the traffic of every open source, for a later process."""
-        return {source_id: live.traffic.packed() for source_id, live in list(self._live.items())}
+    def recall_traffic(self) -> None:
+        """Go on counting traffic where an earlier process ended, of sources that open later."""
+        if self._shared is None:
+            self._packed_traffic = self._registry.source_traffic()
+
+    def tell_traffic(self) -> None:
+        """Let other servers know what was taken here, if there may be any."""
+        if self._shared is not None:
+            self._shared.tell(self._traffic())
+
+    def keep_traffic(self) -> None:
+        """Keep the traffic of every open source for a later process."""
+        if self._shared is not None:
+            self._shared.tell(self._traffic())
+        else:
+            traffic = self._traffic().items()
+            self._registry.store_source_traffic({id_: each.packed() for id_, each in traffic})
+
+    def forget_traffic(self, source_id: str) -> None:
+        """Forget what other servers told of a source that goes."""
+        if self._shared is not None:
+            self._shared.forget(source_id)
+
+    def _traffic(self) -> dict[str, Traffic]:
+        return {source_id: live.traffic for source_id, live in list(self._live.items())}
 
     def show(self) -> None:
         """Tell the metrics how many there are."""

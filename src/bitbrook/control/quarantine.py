@@ -33,6 +33,9 @@ LOGGER = get_logger(__name__)
 TOGETHER_MAX = 200
 """Requests whose records are written in one transaction."""
 
+LOOK_EVERY_S = 5.0
+"""How often it is looked what other servers have added to a source's bounds."""
+
 
 class RejectedRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record that a source could not take.
@@ -87,6 +90,7 @@ class Quarantine:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[str, OrderedDict[int, _Size]] = {}
+        self._looked_s: dict[str, float] = {}
         self._last_number = 0
         for source_id, number, records, size_bytes in store.extents():
             self._kept.setdefault(source_id, OrderedDict())[number] = _Size(records, size_bytes)
@@ -174,34 +178,28 @@ class Quarantine:
         Ids that are not there (any more) are passed over.
         """
         errors = errors or {}
-        wanted: dict[int, set[int]] = {}
-        for id_ in {*removed, *errors}:
-            number, place = read_id(id_)
-            wanted.setdefault(number, set()).add(place)
+        numbers = {read_id(id_)[0] for id_ in {*removed, *errors}}
         gone = {read_id(id_) for id_ in removed}
         reasons = {read_id(id_): error for id_, error in errors.items()}
-        put: list[Chunk] = []
-        emptied: list[tuple[str, int]] = []
-        for number in wanted:
-            chunk = next(self._store.newest(source_id, through=number), None)
-            if chunk is None or chunk.number != number:
-                continue
+
+        def edited(chunk: Chunk) -> Chunk | None:
             entries = [
-                Entry(each.place, reasons.get((number, each.place), each.error), each.record)
+                Entry(each.place, reasons.get((chunk.number, each.place), each.error), each.record)
                 for each in _decode(chunk.body)
-                if (number, each.place) not in gone
+                if (chunk.number, each.place) not in gone
             ]
-            if entries:
-                put.append(chunk._replace(records=len(entries), body=_encode(entries)))
-            else:
-                emptied.append((source_id, number))
-        self._store.write(put, emptied)
+            if not entries:
+                return None
+            return chunk._replace(records=len(entries), body=_encode(entries))
+
+        left = self._store.edit(source_id, numbers, edited)
         with self._lock:
             kept = self._kept.get(source_id, OrderedDict())
-            for chunk in put:
-                kept[chunk.number] = _Size(chunk.records, len(chunk.body))
-            for _, number in emptied:
-                kept.pop(number, None)
+            for number, chunk in left.items():
+                if chunk is None:
+                    kept.pop(number, None)
+                else:
+                    kept[number] = _Size(chunk.records, len(chunk.body))
 
     def retrying(self, source_id: str) -> threading.Lock:
         """Return what is held by the one retry of a source that may run."""
@@ -253,6 +251,8 @@ class Quarantine:
     def _store_together(self, chunks: Sequence[Chunk]) -> None:
         if not chunks:
             return
+        for source_id in {chunk.source_id for chunk in chunks}:
+            self._look(source_id)
         with self._lock:
             for chunk in chunks:
                 kept = self._kept.setdefault(chunk.source_id, OrderedDict())
@@ -264,7 +264,28 @@ class Quarantine:
             ]
         stale = set(surplus)
         put = [chunk for chunk in chunks if (chunk.source_id, chunk.number) not in stale]
-        self._store.write(put, surplus)
+        for chunk, added in zip(put, self._store.add(put, surplus), strict=True):
+            if chunk.number != added.number:
+                self._renumber(chunk, added.number)
+
+    def _renumber(self, chunk: Chunk, number: int) -> None:
+        """Take note that a chunk is kept under another number than it was to have."""
+        with self._lock:
+            kept = self._kept.get(chunk.source_id, OrderedDict())
+            if kept.pop(chunk.number, None) is not None:
+                kept[number] = _Size(chunk.records, len(chunk.body))
+
+    def _look(self, source_id: str) -> None:
+        """Take note, now and then, of what other servers have kept and removed of a source."""
+        now_s = self._clock.monotonic_s()
+        if not self._store.is_shared or now_s - self._looked_s.get(source_id, 0.0) < LOOK_EVERY_S:
+            return
+        extents = self._store.extents(source_id)
+        self._looked_s[source_id] = now_s
+        with self._lock:
+            self._kept[source_id] = OrderedDict(
+                (each.number, _Size(each.records, each.size_bytes)) for each in extents
+            )
 
     def _surplus(self, kept: OrderedDict[int, _Size]) -> list[int]:
         """Return the oldest chunks of a source that are too much, and forget their sizes."""

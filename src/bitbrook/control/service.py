@@ -5,18 +5,17 @@ back down; a step that fails closes those before it. Within one `Service` a data
 consistent: nothing else writes to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Self
 
 from bitbrook.auth.oidc_provider import Provider
 from bitbrook.auth.oidc_tokens import ExternalTokens
 from bitbrook.auth.passwords import make_password
-from bitbrook.bitmap import row_words, thawed
 from bitbrook.clock import SYSTEM_CLOCK, Clock
+from bitbrook.compute.caches import Cache, caches_of
 from bitbrook.compute.compute import Compute
 from bitbrook.compute.open_compute import open_compute
-from bitbrook.control.answer_cache import AnswerCache
 from bitbrook.control.api_keys import ApiKeys
 from bitbrook.control.audit import Audit
 from bitbrook.control.browser_login import BrowserLogin
@@ -27,7 +26,7 @@ from bitbrook.control.endpoints import Endpoints
 from bitbrook.control.external_bearers import ExternalBearers
 from bitbrook.control.external_users import ExternalUsers
 from bitbrook.control.fences import Fences
-from bitbrook.control.figures import Cache, ServiceFigures
+from bitbrook.control.figures import ServiceFigures
 from bitbrook.control.identity import Identity
 from bitbrook.control.lifecycle import Lifecycle
 from bitbrook.control.live import Live
@@ -44,13 +43,10 @@ from bitbrook.control.sources import Sources
 from bitbrook.control.tables import Tables
 from bitbrook.control.user_rates import UserRates
 from bitbrook.control.users import Users
-from bitbrook.engine.evaluate import cubes
 from bitbrook.settings import Settings
-from bitbrook.stores.block_cache import BlockCache
 from bitbrook.stores.catalogue import Catalogue
 from bitbrook.stores.lineage import Lineage, lineages_of
 from bitbrook.stores.log import Log
-from bitbrook.stores.object_snapshots import ObjectSnapshots
 from bitbrook.stores.open_snapshots import open_snapshots
 from bitbrook.stores.rejected import RejectedStore
 from bitbrook.stores.sql import open_engine
@@ -75,7 +71,7 @@ class Service:
         quarantine: Quarantine,
         *,
         lineages: Sequence[Lineage],
-        block_cache: BlockCache | None = None,
+        caches: Mapping[str, Cache],
         clock: Clock,
     ) -> None:
         members = Members(catalogue, token_ttl_s=settings.token_ttl_s, clock=clock)
@@ -117,7 +113,7 @@ class Service:
         )
         self.saved_queries = SavedQueries(catalogue, members, clock=clock)
         self.live = Live(self.deployments, self.tables, self.sources, clock=clock)
-        caches = _caches(self.endpoint_calls.cache, block_cache)
+        caches = {**caches, "endpoint_answers": self.endpoint_calls.cache}
         self.figures = ServiceFigures(registry, compute, self.sources, self.queries, caches)
         self._compute = compute
         self._is_open = False
@@ -153,7 +149,7 @@ class Service:
                 settings.cache_directory,
                 cache_bytes=settings.storage_cache_bytes,
             )
-            compute = open_compute(settings, log, snapshots, log_database)
+            compute = open_compute(settings, log, snapshots, log_database, clock=clock)
             closing.callback(compute.close)
             lifecycle = Lifecycle()
             closing.callback(lifecycle.close)
@@ -164,7 +160,7 @@ class Service:
                 lifecycle,
                 quarantine,
                 lineages=lineages_of(log),
-                block_cache=snapshots.cache if isinstance(snapshots, ObjectSnapshots) else None,
+                caches=caches_of(snapshots),
                 clock=clock,
             )
             closing.callback(service.audit.close)
@@ -236,7 +232,9 @@ class Service:
             self.sources.follow()
 
     def _resume_others(self) -> None:
-        """Go on with what another server began and may have left."""
+        """Go on with what another server began and may have left; tell it what this one took."""
+        if self._is_open:
+            self.sources.tell_traffic()
         if self._is_open and self.lifecycle.is_idle:
             for entry in self.registry.sources():
                 self.sources.resume(entry)
@@ -258,14 +256,3 @@ class Service:
             password = self.first_password = make_password()
         self.users.create_organisation(settings.organisation, settings.admin_email, password)
         LOGGER.info("created the first organisation", admin_email=settings.admin_email)
-
-
-def _caches(answers: AnswerCache, blocks: BlockCache | None) -> dict[str, Cache]:
-    """Return the caches by what they keep."""
-    caches: dict[str, Cache] = {
-        "cubes": cubes.LEDGER,
-        "row_words": row_words.LEDGER,
-        "thawed_rows": thawed.LEDGER,
-        "endpoint_answers": answers,
-    }
-    return caches if blocks is None else caches | {"storage_blocks": blocks}

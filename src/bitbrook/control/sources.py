@@ -274,10 +274,12 @@ class Sources:
         return live.allowance
 
     def metrics(self, caller: Caller, source_id: str) -> Sequence[Minute]:
-        """Return the minutes with traffic of the last day, oldest first. Needs VIEW."""
+        """Return the minutes with traffic of the last day, oldest first. Needs VIEW.
+
+        Of several servers all are counted; what others took in the last seconds may be missing.
+        """
         self._allowed(caller, source_id, Right.VIEW)
-        live = self._live.find(source_id)
-        return [] if live is None else live.traffic.minutes()
+        return self._live.minutes(source_id)
 
     def totals(self, source_id: str) -> Totals:
         """Return what a source took since the server started, for those who may see the source."""
@@ -340,7 +342,7 @@ class Sources:
     def resume_all(self) -> None:
         """Let every source of the catalogue run, and go on with creations and deletions."""
         self._compute.forget_notes(expired_s=self._clock.now_s())
-        self._live.recall_traffic(self._registry.source_traffic())
+        self._live.recall_traffic()
         self._quarantine.forget_others([entry.row.id for entry in self._registry.sources()])
         for entry in self._registry.sources():
             if entry.row.status in {Status.RUNNING, Status.PAUSED}:
@@ -352,9 +354,13 @@ class Sources:
         """Take records as other servers created, changed or deleted sources."""
         self._live.follow()
 
+    def tell_traffic(self) -> None:
+        """Let other servers tell with their `metrics` what was taken here."""
+        self._live.tell_traffic()
+
     def keep_traffic(self) -> None:
-        """Keep what `errors` and `metrics` tell for the next start."""
-        self._registry.store_source_traffic(self._live.packed_traffic())
+        """Keep what `metrics` tells for the next start."""
+        self._live.keep_traffic()
 
     def resume(self, entry: SourceEntry) -> None:
         """Go on with a creation or deletion that the catalogue says was begun."""
@@ -371,6 +377,7 @@ class Sources:
         def remove() -> None:
             self._compute.forget_notes(scope=source_id)
             self._retries.forget(source_id)
+            self._live.forget_traffic(source_id)
             self._quarantine.drop(source_id)
             self._registry.remove_source(source_id)
             self._live.show()

@@ -6,7 +6,7 @@ killed loses what came since its start. The refused records themselves are in th
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -126,3 +126,21 @@ class Traffic:
         """Return everything as bytes for a later start."""
         with self._lock:
             return _encode(_Packed(dict(self._minutes)))
+
+
+def added_up(parts: Iterable[Sequence[Minute]]) -> list[Minute]:
+    """Return the minutes of several servers as those of one, oldest first."""
+    by_moment: dict[datetime, list[Minute]] = {}
+    for minutes in parts:
+        for minute in minutes:
+            by_moment.setdefault(minute.at, []).append(minute)
+    return [
+        Minute(
+            at,
+            sum(each.records for each in minutes),
+            sum(each.requests for each in minutes),
+            sum(each.errors for each in minutes),
+            sum((Counter(each.error_codes) for each in minutes), Counter()),
+        )
+        for at, minutes in sorted(by_moment.items())
+    ]

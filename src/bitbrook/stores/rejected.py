@@ -5,11 +5,12 @@ is durable when `write` returns. Chunks of a source count up and are read newest
 nothing of what is in a chunk, nor of how much is to be kept.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Damaged, Overloaded
@@ -63,26 +64,75 @@ class RejectedStore:
             take_turn(connection)
             METADATA.create_all(connection)
 
-    def write(self, put: Sequence[Chunk], removed: Sequence[tuple[str, int]] = ()) -> None:
-        """Add chunks, or replace those of the same number, and remove others, in one transaction.
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers may write to it, too."""
+        return self._engine.dialect.name == "postgresql"
+
+    def add(self, chunks: Sequence[Chunk], removed: Sequence[tuple[str, int]] = ()) -> list[Chunk]:
+        """Add chunks and remove others, in one transaction; return those added, as they are kept.
+
+        One whose number another server has given to a chunk of its own gets the next that is free.
+
+        Raises:
+            Overloaded: the database refused; nothing was changed.
+        """
+        added = []
+        with self._naming_faults(), self._engine.begin() as connection:
+            for source_id, number in removed:
+                _remove(connection, source_id, number)
+            for chunk in chunks:
+                free = chunk
+                while not _is_inserted(connection, free):
+                    free = free._replace(number=free.number + 1)
+                added.append(free)
+        return added
+
+    def put(self, chunk: Chunk) -> None:
+        """Have a chunk, in place of the one of its number.
 
         Raises:
             Overloaded: the database refused; nothing was changed.
         """
         with self._naming_faults(), self._engine.begin() as connection:
-            for source_id, number in [*removed, *((each.source_id, each.number) for each in put)]:
-                _remove(connection, source_id, number)
-            if put:
-                connection.execute(sa.insert(REJECTED), [each._asdict() for each in put])
+            _remove(connection, chunk.source_id, chunk.number)
+            connection.execute(sa.insert(REJECTED), chunk._asdict())
 
-    def extents(self) -> list[ChunkExtent]:
-        """Return all that is kept, oldest first."""
+    def edit(
+        self, source_id: str, numbers: Collection[int], edited: Callable[[Chunk], Chunk | None]
+    ) -> dict[int, Chunk | None]:
+        """Edit a source's chunks of these numbers, in one transaction; return what is left of each.
+
+        `edited`: gives a chunk as it shall be, None if it shall go. Nobody else edits meanwhile.
+
+        Raises:
+            Overloaded: the database refused; nothing was changed.
+        """
+        asked = (
+            sa.select(REJECTED)
+            .where(REJECTED.c.source_id == source_id, REJECTED.c.number.in_(numbers))
+            .order_by(REJECTED.c.number)
+            .with_for_update()
+        )
+        left: dict[int, Chunk | None] = {}
+        with self._naming_faults(), self._engine.begin() as connection:
+            for row in connection.execute(asked).all():
+                chunk = left[row.number] = edited(Chunk(*row))
+                _remove(connection, source_id, row.number)
+                if chunk is not None:
+                    connection.execute(sa.insert(REJECTED), chunk._asdict())
+        return left
+
+    def extents(self, source_id: str | None = None) -> list[ChunkExtent]:
+        """Return all that is kept, or that of one source, oldest first."""
         asked = sa.select(
             REJECTED.c.source_id,
             REJECTED.c.number,
             REJECTED.c.records,
             sa.func.length(REJECTED.c.body),
         ).order_by(REJECTED.c.number)
+        if source_id is not None:
+            asked = asked.where(REJECTED.c.source_id == source_id)
         with self._naming_faults(), reading(self._engine) as connection:
             return [ChunkExtent(*row) for row in connection.execute(asked)]
 
@@ -134,6 +184,13 @@ class RejectedStore:
                 f"{self._engine.url.database}: the database of refused records cannot be read "
                 f"({error.orig}); remove it, or restore the data directory from a backup"
             ) from error
+
+
+def _is_inserted(connection: Connection, chunk: Chunk) -> bool:
+    """Whether a chunk's number was free, and the chunk is there now."""
+    module = postgresql if connection.dialect.name == "postgresql" else sqlite
+    added = module.insert(REJECTED).values(**chunk._asdict()).on_conflict_do_nothing()
+    return connection.execute(added.returning(REJECTED.c.number)).first() is not None
 
 
 def _remove(connection: Connection, source_id: str, number: int) -> None:

@@ -57,7 +57,7 @@ def test_a_statement_that_is_not_understood_any_more_stops_no_start(home: Any, a
     call = service.endpoint_calls.begin(admin, "one", {"n": ["1"]})
     database = service.queries.database(call.caller, deployment.id)
     with service.queries.budget() as budget, pytest.raises(InvalidStatement):
-        service.endpoint_calls.run(call, database, budget)
+        service.endpoint_calls.run(call, "json", database, budget)
 
 
 def test_as_many_as_may_be(home: Any, admin: Any) -> None:

@@ -58,6 +58,43 @@ def test_the_oldest_go_first(kept: Quarantine, tmp_path: Path) -> None:
     again.close()
 
 
+def test_two_servers_keep_all_that_either_refused(tmp_path: Path, database_url: str) -> None:
+    """Both give the same number to what comes in the same microsecond; the bounds are for both."""
+    clock = Still()
+    engines = [open_engine(database_url) for _ in range(2)]
+    settings = Settings(quarantine_records_max=10, quarantine_bytes_max=10_000)
+    one, other = (Quarantine(RejectedStore(each), settings, clock=clock) for each in engines)
+    for text in ("a", "b", "c"):
+        for kept in (one, other):
+            errors = [RecordError(0, "InvalidValue", text, text)]
+            kept.put("s", "r", errors, [b"{}"]).result(10)
+    for kept in (one, other):
+        found = [record.message for record in kept.records("s")]
+        assert sorted(found) == ["a", "a", "b", "b", "c", "c"]
+    clock.at_s += 10
+    for number in range(12):
+        errors = [RecordError(0, "InvalidValue", f"d{number}", "")]
+        (one, other)[number % 2].put("s", "r", errors, [b"{}"]).result(10)
+        clock.at_s += 10
+    found = [record.message for record in one.records("s")]
+    assert found == [record.message for record in other.records("s")]
+    assert found == [f"d{number}" for number in range(11, 1, -1)]
+    for kept in (one, other):
+        kept.close()
+
+
+class Still(Clock):
+    """A clock that stands still until it is moved."""
+
+    at_s = 1_700_000_000.0
+
+    def now_s(self) -> float:
+        return self.at_s
+
+    def monotonic_s(self) -> float:
+        return self.at_s
+
+
 def test_ids_are_checked(kept: Quarantine) -> None:
     for wrong in ("", "-", "1", "1-", "x-1", "1-1-1", "٣-1", "1-" + "1" * 30):
         with pytest.raises(InvalidValue):
