@@ -7,61 +7,39 @@ the process of each owner. It ends its nodes, and no others, when its input ends
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from tests.told_process import ToldProcess
 
 NODE_MEMORY_BYTES = 1 << 40
 """As many owners as a measurement wants fit into a node; no memory is taken for it."""
 
 FIRST, SECOND = "127.0.0.6", "127.0.0.7"
 ENVIRONMENT = {"RAY_usage_stats_enabled": "0", "RAY_worker_register_timeout_seconds": "120"}
-TIMEOUT_S = 120.0
 
 
 class RayNodes:
     """The process, spoken to. `address`: what `--compute` takes."""
 
     def __init__(self, log: Path) -> None:
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.ray_nodes"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**os.environ, **ENVIRONMENT},
-            )
-        self.address = f"ray://{self._told()['address']}"
+        program = ["-m", "benchmarks.ray_nodes"]
+        self._process = ToldProcess(program, log=log, environment=ENVIRONMENT)
+        self.address = f"ray://{self._process.begun['address']}"
 
     def add(self) -> None:
         """Have a second node."""
-        self._tell("add")
+        self._process.tell("add")
 
     def owners(self, deployment_id: str) -> dict[str, int]:
         """Return the processes of a deployment's owners that run, by name."""
-        told: dict[str, int] = self._tell("owners")["owners"]
+        told: dict[str, int] = self._process.tell("owners")["owners"]
         return {name: pid for name, pid in told.items() if name.startswith(f"{deployment_id}.")}
 
     def close(self) -> None:
         """End the nodes and all that runs on them."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(TIMEOUT_S)
-
-    def _tell(self, command: str) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return self._told()
-
-    def _told(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "the nodes ended; see their log"
-        told: dict[str, Any] = json.loads(line)
-        return told
+        self._process.close()
 
 
 def main() -> None:

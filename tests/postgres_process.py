@@ -1,9 +1,13 @@
-"""A PostgreSQL server of the tests' own, reached through a socket in a temporary directory."""
+"""A PostgreSQL server of the tests' own, reached through a socket in a temporary directory.
+
+Or, where some are on another machine, at an address.
+"""
 
 import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -27,9 +31,12 @@ def find_binary(name: str) -> Path | None:
 
 
 class PostgresProcess:
-    """A running server; a context manager that ends it and removes what it has stored."""
+    """A running server; a context manager that ends it and removes what it has stored.
 
-    def __init__(self) -> None:
+    `address`: where it takes connections, and from whom; by default through its socket alone.
+    """
+
+    def __init__(self, address: str = "") -> None:
         pytest.importorskip("psycopg", reason="needs the psycopg driver")
         initdb, postgres = find_binary("initdb"), find_binary("postgres")
         if initdb is None or postgres is None:
@@ -46,7 +53,15 @@ class PostgresProcess:
         data = f"{self.directory}/data"
         base = [str(initdb), "-D", data, "-U", SERVER_USER, "-A", "trust", "--no-sync"]
         subprocess.run(base, check=True, capture_output=True, cwd=self.directory, **self._as_user)
-        self.url = f"postgresql+psycopg://{SERVER_USER}@/postgres?host={self.directory}"
+        self._flags = ["-k", self.directory, "-c", f"listen_addresses={address}"]
+        place = f"host={self.directory}"
+        if address:
+            port = free_port(address)
+            self._flags += ["-p", str(port)]
+            place = f"host={address}&port={port}"
+            with Path(data, "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {address}/24 trust\n")
+        self.url = f"postgresql+psycopg://{SERVER_USER}@/postgres?{place}"
         self.start()
 
     def start(self) -> None:
@@ -54,11 +69,7 @@ class PostgresProcess:
         log = Path(self.directory) / "log"
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
-                [
-                    str(self._postgres),
-                    *("-D", f"{self.directory}/data", "-k", self.directory),
-                    *("-c", "listen_addresses="),
-                ],
+                [str(self._postgres), "-D", f"{self.directory}/data", *self._flags],
                 stderr=errors,
                 cwd=self.directory,
                 **self._as_user,
@@ -92,3 +103,11 @@ class PostgresProcess:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(STOP_TIMEOUT_S)
         self._home.cleanup()
+
+
+def free_port(address: str) -> int:
+    """A port of an address that nobody has."""
+    with socket.socket() as free:
+        free.bind((address, 0))
+        port: int = free.getsockname()[1]
+    return port

@@ -24,11 +24,15 @@ PREFIX = "BITBROOK_"
 CLIENT_VARIABLES = frozenset({"URL", "EMAIL", "PASSWORD", "TOKEN", "API_KEY", "CONFIG"})
 """Variables that configure clients and the command itself; no settings of the server."""
 
+READ_REPLICAS_MAX = 4
+"""Each is a copy of all that an owner has in memory."""
+
 SECRETS = frozenset({"admin_password", "metrics_token", "oidc_client_secret"})
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
+Copies = Annotated[int, Meta(ge=0, le=READ_REPLICAS_MAX)]
 Seconds = Annotated[float, Meta(gt=0)]
 Text = Annotated[str, Meta(min_length=1)]
 Email = Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
@@ -80,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     partitions: Positive = 16
     owner_memory_bytes: Positive = 16 << 30
     owner_lease_s: Seconds = 2.0
+    rebalance_after_s: Natural = 30
+    read_replicas: Copies = 0
     body_bytes_max: Positive = 16 << 20
     upload_bytes_max: Positive = 1 << 30
     answer_bytes_max: Positive = 64 << 20
@@ -207,6 +213,8 @@ DESCRIPTIONS: dict[str, str] = {
     "partitions": "partitions of a new table, where compute is not local",
     "owner_memory_bytes": "bytes of a process that holds partitions, where compute is not local",
     "owner_lease_s": "seconds after which a process cut off from the log answers nothing any more",
+    "rebalance_after_s": "seconds of quiet after which a process moves to a roomier node; 0: never",
+    "read_replicas": "copies of each such process that answer when it is late or away, 0 to 4",
     "body_bytes_max": "bytes of a request body, decompressed",
     "upload_bytes_max": "bytes of the files that may come with one statement",
     "answer_bytes_max": "bytes of an answer to a statement",

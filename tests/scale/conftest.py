@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from api_client import unique_name
-from scale.stack import SHAPE, Stack, eventually
+from scale.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +25,4 @@ def api(stack: Stack) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def deployment_id(stack: Stack) -> str:
     """A deployment of two owners, one on each node."""
-    with stack.server.client(stack.server.token()) as client:
-        body = {"name": unique_name("d"), "deployment_options": {"shape": SHAPE}}
-        created = client.post("/v1/deployments", json=body).json()
-        path = f"/v1/deployments/{created['id']}"
-        assert created["status"] == "CREATING", created
-        # Two processes start, which takes as long as the machine is busy.
-        eventually(lambda: client.get(path).json()["status"] == "RUNNING")
-        return str(created["id"])
+    return stack.create_deployment()

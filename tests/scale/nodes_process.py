@@ -1,9 +1,12 @@
 """A Ray cluster of two nodes on this machine, as a process that is told what to do on its input.
 
+Told an address, it runs the head there, and no second node.
+
 It prints a line of JSON once the nodes run, {"address": "HOST:PORT"}, and another after each
 command: `raylet` tells the process of the second node, `remove` takes note that it has ended, `add`
-starts another one in its place; `owners` tells the processes of all owners. It ends the nodes when
-its input ends. The nodes notice each other's death within seconds.
+starts another one in its place; `owners` tells the processes of all owners, `addresses` the nodes
+that are alive. It ends the nodes when its input ends. The nodes notice each other's death within
+seconds.
 """
 
 import json
@@ -51,11 +54,12 @@ def tell(told: dict[str, object]) -> None:
 
 def main() -> None:
     """Run the nodes, and do as told."""
+    head = sys.argv[1] if sys.argv[1:] else HEAD
     cluster = Cluster(
         initialize_head=True,
-        head_node_args={**NODE, "node_ip_address": HEAD, "_system_config": CONFIGURATION},
+        head_node_args={**NODE, "node_ip_address": head, "_system_config": CONFIGURATION},
     )
-    second = cluster.add_node(**NODE, node_ip_address=SECOND)
+    second = cluster.add_node(**NODE, node_ip_address=SECOND) if head == HEAD else None
     ray.init(address=cluster.address, log_to_driver=False)
     tell({"address": cluster.address})
     for line in sys.stdin:
@@ -63,6 +67,10 @@ def main() -> None:
         match line.strip():
             case "add":
                 second = cluster.add_node(**NODE, node_ip_address=SECOND)
+            case "addresses":
+                told["addresses"] = [
+                    node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]
+                ]
             case "raylet":
                 [raylet] = second.all_processes["raylet"]
                 told["pid"] = raylet.process.pid

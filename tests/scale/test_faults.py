@@ -10,7 +10,6 @@ was read is what a single copy could have answered.
 import os
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -22,7 +21,7 @@ from bitbrook.engine.recovery import partition_name
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 from bitbrook.stores.log import Log
 from bitbrook.stores.sql import open_engine
-from scale.stack import SHAPE, Running, Stack, eventually
+from scale.stack import Running, Stack, eventually
 from scale.workload import BATCH, Workload
 
 BEFORE = 15
@@ -79,15 +78,18 @@ def kill(stack: Stack, name: str, owner: Running) -> None:
     eventually(lambda: stack.nodes.owners().get(name, owner).pid != owner.pid)
 
 
-def on_second(stack: Stack, api: httpx.Client, deployment_id: str) -> tuple[str, Running]:
-    """An owner on the second node; those that a dead node had are spread anew by another shape."""
-    if all(owner.node == HEAD for owner in stack.nodes.owners().values()):
-        path = f"/v1/deployments/{deployment_id}"
-        for shape in ("8GB", SHAPE):
-            assert api.patch(path, json={"deployment_options": {"shape": shape}}).is_success
-            eventually(lambda: api.get(path).json()["status"] == "RUNNING")
+def on_second(stack: Stack) -> tuple[str, Running]:
+    """An owner on the second node: those that lost theirs go back to it by themselves."""
+    eventually(lambda: SECOND in {owner.node for owner in stack.nodes.owners().values()})
     owners = stack.nodes.owners().items()
     return next((name, owner) for name, owner in owners if owner.node == SECOND)
+
+
+def is_spread(stack: Stack, deployment_id: str) -> bool:
+    """Whether each node has an owner of a deployment, and no more than that run."""
+    owners = stack.nodes.owners().items()
+    mine = [owner.node for name, owner in owners if name.startswith(f"{deployment_id}.")]
+    return sorted(mine) == [HEAD, SECOND]
 
 
 def test_an_owner_is_killed(stack: Stack, workload: Workload) -> None:
@@ -106,22 +108,25 @@ def test_an_owner_is_stopped(stack: Stack, workload: Workload) -> None:
     eventually(lambda: name not in stack.nodes.owners())
 
 
-def test_a_node_is_killed(
-    stack: Stack, api: httpx.Client, deployment_id: str, workload: Workload
+def test_a_node_is_killed_and_comes_back(
+    stack: Stack, deployment_id: str, workload: Workload
 ) -> None:
-    name, owner = on_second(stack, api, deployment_id)
+    name, owner = on_second(stack)
     stack.nodes.kill()
     eventually(lambda: stack.nodes.owners().get(name, owner).node == HEAD)
     workload.wait_for(5)
     stack.nodes.remove()
+    refused = workload.failures.total()
     stack.nodes.add()
+    eventually(lambda: is_spread(stack, deployment_id))
+    workload.wait_for(5)
+    # An owner that moves is waited for: nobody is refused.
+    assert workload.failures.total() == refused, workload.failures
 
 
-def test_a_node_is_stopped_and_wakes_after_the_take_over(
-    stack: Stack, api: httpx.Client, deployment_id: str, workload: Workload
-) -> None:
+def test_a_node_is_stopped_and_wakes_after_the_take_over(stack: Stack, workload: Workload) -> None:
     """All of a machine stands still, as when it is moved; when it goes on, its time is over."""
-    name, owner = on_second(stack, api, deployment_id)
+    name, owner = on_second(stack)
     frozen = [stack.nodes.raylet(), owner.pid]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
@@ -149,5 +154,17 @@ def test_postgres_is_killed_and_comes_back(stack: Stack, workload: Workload) -> 
     stack.postgres.process.wait()
     refused = sum(workload.failures.values())
     eventually(lambda: sum(workload.failures.values()) > refused)
-    time.sleep(2.0)
+    # Whoever looks at the metrics meanwhile sees it.
+    eventually(lambda: leases_over(stack) == leases(stack) > 0)
     stack.postgres.start()
+    eventually(lambda: leases_over(stack) == 0)
+
+
+def leases(stack: Stack) -> float:
+    """How many owners the server knows of."""
+    return sum(each.value for each in stack.metrics() if each.name == "bitbrook_owners")
+
+
+def leases_over(stack: Stack) -> float:
+    """Of how many the lease is over, as far as it knows."""
+    return sum(each.value for each in stack.metrics() if each.name == "bitbrook_owners_lease_over")

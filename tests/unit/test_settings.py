@@ -69,6 +69,7 @@ def test_every_setting_can_be_set_in_the_environment_and_by_flag(name: str) -> N
         "log": "sqlite:////var/log.db",
         "storage": "s3://bucket/prefix",
         "compute": "ray://head:10001",
+        "read_replicas": "2",
     }.get(name, "12")
     by_environment = load_settings(None, {f"BITBROOK_{name.upper()}": value}, {})
     by_flag = load_settings(None, {}, {name: value})
@@ -93,6 +94,7 @@ def test_every_setting_can_be_set_in_the_environment_and_by_flag(name: str) -> N
         ({}, {"catalogue": "mysql://db/x"}, "catalogue", ["--catalogue", "'mysql://db/x'"]),
         ({}, {"log": "log.db"}, "log", ["'log.db'", "database of the log"]),
         ({}, {"compute": "dask"}, "compute", ["'dask'", "ray://HOST:PORT"]),
+        ({}, {"read_replicas": 5}, "read_replicas", ["--read-replicas", "<= 4"]),
         ({}, {"nothing_like_it": 1}, "nothing_like_it", ["--nothing-like-it", "--help"]),
     ],
 )

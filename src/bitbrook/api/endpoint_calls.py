@@ -1,8 +1,8 @@
 """Calls of endpoints: parameters in the address, an answer in any form, `ETag` and 304.
 
-What is known to be so still is answered from memory, on the event loop; anything else is asked on a
-worker thread, under a budget that a client who goes away cancels. Every call leaves a row in
-`bitbrook_endpoints`.
+What is known to be so still is answered from memory, on the event loop if nobody else has to be
+asked for it; anything else is asked on a worker thread, under a budget that a client who goes away
+cancels. Every call leaves a row in `bitbrook_endpoints`.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ async def call_endpoint(
         note.call = call
         if call.allowance is not None:
             state_of(request.scope)["allowance"] = call.allowance
-        answered = _known(request, service, call, given.form)
+        answered = await _known(request, service, call, given.form)
         if answered is None:
             answered = await _ask(request, service, call, given.form)
     except BitbrookError as error:
@@ -131,11 +131,13 @@ def _accept(request: AnyRequest) -> str:
     return text_header(request.scope, b"accept")
 
 
-def _known(
+async def _known(
     request: AnyRequest, service: Service, call: EndpointCall, form: Format
 ) -> _Answered | None:
     """Return an answer that is so still, None if it has to be asked."""
-    kept = service.endpoint_calls.known(call, form)
+    known = service.endpoint_calls.known
+    is_prompt = service.endpoint_calls.is_prompt
+    kept = known(call, form) if is_prompt else await on_thread(known)(call, form)
     if kept is None:
         return None
     if kept.body is None and not _is_had(request, kept.etag):
@@ -205,7 +207,8 @@ class _Asking:
             self._statement = statement
             if self._is_cancelled:
                 statement.budget.cancelled.set()
-            answered = self._service.endpoint_calls.run(self._call, database, statement.budget)
+            run = self._service.endpoint_calls.run
+            answered = run(self._call, self._form, database, statement.budget)
             return self._encoded(answered, statement)
 
     def _encoded(self, answered: CallAnswer, statement: RunningStatement) -> _Answered:

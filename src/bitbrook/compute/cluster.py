@@ -5,7 +5,7 @@ lose an owner, run it twice or run it late, and the log sorts out which of them 
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bitbrook.compute.requests import Refusal
 from bitbrook.telemetry.logs import get_logger
@@ -24,23 +24,73 @@ class Unreachable(Exception):
         self.is_silent = is_silent
 
 
+class Node(NamedTuple):
+    """A machine of the cluster. `size_bytes`: of its memory; `free_bytes`: not reserved of it."""
+
+    name: str
+    size_bytes: int
+    free_bytes: int
+
+
+class Bundle(NamedTuple):
+    """Memory that is reserved for an owner. `node`: "" while no node has it."""
+
+    group: str
+    slot: int
+    node: str
+    size_bytes: int
+
+
 class Cluster(Protocol):
     """Owners, in processes of their own."""
 
-    def reserve(self, group: str, count: int, size_bytes: int, *, timeout_s: float) -> None:
-        """Reserve so many bundles of memory, spread over nodes; nothing happens if they are there.
+    def nodes(self) -> list[Node]:
+        """Return the nodes that are there."""
+        ...
+
+    def bundles(self) -> list[Bundle]:
+        """Return what is reserved for owners and replicas of this installation."""
+        ...
+
+    def nodes_of(self, group: str) -> dict[int, str]:
+        """Return on which node each bundle of a group is, by slot."""
+        ...
+
+    def reserve(
+        self,
+        group: str,
+        count: int,
+        size_bytes: int,
+        *,
+        timeout_s: float,
+        apart_from: Collection[str] = (),
+    ) -> None:
+        """Reserve so many bundles of memory, spread over nodes; those that are there stay.
+
+        `apart_from`: groups; each bundle is on another node than those of its slot in these, where
+        there is one with room.
 
         Raises:
-            QuotaExceeded: the cluster has not that much; nothing is reserved.
+            QuotaExceeded: the cluster has not that much; no more is reserved than before.
         """
         ...
 
-    def give_back(self, group: str) -> None:
-        """Give back what was reserved, and end what runs there."""
+    def reserve_at(
+        self, group: str, slot: int, node: str, size_bytes: int, *, timeout_s: float
+    ) -> None:
+        """Reserve one bundle, on this node if it has room, else on another; "" is any.
+
+        Raises:
+            QuotaExceeded: as of `reserve`.
+        """
         ...
 
-    def start(self, name: str, group: str, slot: int) -> None:
-        """Start an owner in a bundle; nothing happens if it is there already."""
+    def give_back(self, group: str, slot: int | None = None) -> None:
+        """Give back what was reserved, of all slots or of one, and end what runs there."""
+        ...
+
+    def start(self, name: str, group: str, slot: int, *, is_replica: bool = False) -> None:
+        """Start an owner, or a replica, in a bundle; nothing happens if it is there already."""
         ...
 
     def kill(self, name: str) -> None:
@@ -55,8 +105,10 @@ class Cluster(Protocol):
         """
         ...
 
-    def wait(self, begun: Collection[Any], timeout_s: float) -> list[Any]:
-        """Return those of the calls that are done; as soon as all are, or the time is over."""
+    def wait(
+        self, begun: Collection[Any], timeout_s: float, *, count: int | None = None
+    ) -> list[Any]:
+        """Return those of the calls that are done; as soon as all are (or so many)."""
         ...
 
     def outcome(self, name: str, done: Any) -> Any:

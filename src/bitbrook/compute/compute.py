@@ -12,6 +12,7 @@ from typing import Protocol
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import Question
+from bitbrook.compute.requests import OwnerReport, TableFigures
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.statistics import TableStatistics
 from bitbrook.engine.writer import WriteQueue, Written
@@ -109,15 +110,30 @@ class Compute(Protocol):
         ...
 
     def data_version(self, table_id: str) -> tuple[int, ...]:
-        """Return what changes whenever an answer of a table may."""
+        """Return what changes whenever an answer of a table may.
+
+        Asked for before a question, it is never newer than what the question reads. Other processes
+        are asked for it if these have the partitions.
+
+        Raises:
+            PartitionUnavailable: one of these did not answer soon.
+        """
         ...
 
     def sequences(self, table_id: str) -> dict[int, int]:
         """Return the last batch of each of a table's partitions that questions see from now on."""
         ...
 
-    def unstored_bytes(self, table_id: str) -> int:
-        """Return how many bytes were logged of a table since its last checkpoint."""
+    def table_figures(self, table_id: str) -> TableFigures:
+        """Return how large a table is, as it was lately.
+
+        Raises:
+            PartitionUnavailable: that is not known of all its partitions at present.
+        """
+        ...
+
+    def owner_reports(self) -> Sequence[OwnerReport]:
+        """Return what is known of the processes that have partitions, if those are others."""
         ...
 
     def write_queue(self) -> WriteQueue:
@@ -134,6 +150,10 @@ class Compute(Protocol):
 
     def note(self, scope: str, key: str, *, now_s: float) -> Note | None:
         """Return the note of a scope and key, if there is one that has not expired."""
+        ...
+
+    def keep_notes(self, notes: Sequence[Note]) -> None:
+        """Make notes durable that come with no batch, in place of those of the same key."""
         ...
 
     def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.compute.local import LocalCompute
 from bitbrook.compute.requests import form_of
 from bitbrook.engine.batch import field_ids_of
@@ -22,6 +23,12 @@ from bitbrook.stores.ownership import Epochs, Ownership
 from bitbrook.telemetry.logs import get_logger
 
 LOGGER = get_logger(__name__)
+
+YIELDED_FOR_S = 3.0
+"""What another owner has is waited for so long: it gives it back as soon as it looks.
+
+Whoever takes it before waits for the lease of that owner, and nobody answers meanwhile.
+"""
 
 _SCHEMAS = msgspec.msgpack.Decoder(TableSchema)
 
@@ -60,6 +67,7 @@ class Holdings:
         self._process = process
         self._lock = threading.RLock()
         self._tables: dict[str, _Held] = {}
+        self._yielded_s: dict[str, float] = {}
 
     def table_ids(self) -> list[str]:
         """Return the tables that are open."""
@@ -121,7 +129,7 @@ class Holdings:
             numbers[each.table_id] = (*numbers.get(each.table_id, ()), each.number)
         for table_id in numbers.keys() | self._tables.keys():
             assigned = tuple(sorted(numbers.get(table_id, ())))
-            if self._is_in_place(table_id, assigned):
+            if self._is_in_place(table_id, assigned) or self._is_yielded(table_id, assigned):
                 continue
             try:
                 self.reconcile(table_id)
@@ -142,6 +150,18 @@ class Holdings:
         if held is None or held.numbers != numbers or not self._epochs.holds(held.names):
             return False
         return not _is_mendable(self._compute.failure(table_id))
+
+    def _is_yielded(self, table_id: str, numbers: tuple[int, ...]) -> bool:
+        """Whether an owner that goes on has some of this, and is still to give it back."""
+        names = [partition_name(table_id, number) for number in numbers]
+        if not self._ownership.is_held_elsewhere(self._process, names):
+            self._yielded_s.pop(table_id, None)
+            return False
+        now_s = SYSTEM_CLOCK.monotonic_s()
+        if now_s - self._yielded_s.setdefault(table_id, now_s) < YIELDED_FOR_S:
+            return True
+        del self._yielded_s[table_id]
+        return False
 
     def _bring(self, table_id: str, numbers: tuple[int, ...]) -> None:
         definition = self._ownership.table(table_id)

@@ -16,7 +16,9 @@ from bitbrook.algebra.expressions import Expression
 from bitbrook.algebra.partials import AnyPartial, RecordIdsPartial
 from bitbrook.algebra.questions import AnyQuestion, Question, RecordIds
 from bitbrook.bitmap.kernels import warm
+from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.compute.merge import merge_partials
+from bitbrook.compute.requests import OwnerReport, TableFigures
 from bitbrook.compute.routing import split_batch
 from bitbrook.compute.shifts import without_shifts
 from bitbrook.engine.allocator import bound_arenas, give_back
@@ -38,12 +40,17 @@ class LocalCompute:
     """Every table's partitions, in this process."""
 
     def __init__(
-        self, log: Log, snapshots: SnapshotStore, *, upkeep_policy: UpkeepPolicy | None = None
+        self,
+        log: Log,
+        snapshots: SnapshotStore,
+        *,
+        upkeep_policy: UpkeepPolicy | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         bound_arenas()
         self._log = log
         self._snapshots = snapshots
-        self._writer = Writer(log, upkeep_policy=upkeep_policy)
+        self._writer = Writer(log, upkeep_policy=upkeep_policy, clock=clock)
         self._writer.upkeep.add(_Notes(log))
         self._leftovers = _Leftovers()
         self._writer.upkeep.add(self._leftovers)
@@ -220,9 +227,21 @@ class LocalCompute:
         """Return the last batch of each of a table's partitions that questions see from now on."""
         return self._table(table_id).sequences
 
-    def unstored_bytes(self, table_id: str) -> int:
-        """Return how many bytes were logged of a table since its last checkpoint."""
-        return self._table(table_id).unstored_bytes
+    def table_figures(self, table_id: str) -> TableFigures:
+        """Return how large a table is, as far as its partitions are here."""
+        table = self._table(table_id)
+        statistics = table.statistics()
+        return TableFigures(
+            len(table.numbers),
+            statistics.record_count,
+            statistics.memory_bytes,
+            statistics.stored_bytes,
+            table.unstored_bytes,
+        )
+
+    def owner_reports(self) -> list[OwnerReport]:
+        """No other process has partitions."""
+        return []
 
     def write_queue(self) -> WriteQueue:
         """Return what waits to be durable and visible."""
@@ -245,6 +264,10 @@ class LocalCompute:
     def note(self, scope: str, key: str, *, now_s: float) -> Note | None:
         """Return the note of a scope and key, if there is one that has not expired."""
         return self._log.note(scope, key, now_s=now_s)
+
+    def keep_notes(self, notes: Sequence[Note]) -> None:
+        """Make notes durable that come with no batch, in place of those of the same key."""
+        self._log.keep_notes(notes)
 
     def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:
         """Forget the notes of a scope, or those that have expired at a moment."""

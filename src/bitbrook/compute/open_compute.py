@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from bitbrook.clock import SYSTEM_CLOCK, Clock
 from bitbrook.compute.compute import Compute
 from bitbrook.compute.local import LocalCompute
 from bitbrook.compute.owner import OwnerSettings
@@ -25,7 +26,12 @@ STALLED_LEASES = 5
 
 
 def open_compute(
-    settings: Settings, log: Log, snapshots: SnapshotStore, log_database: Engine
+    settings: Settings,
+    log: Log,
+    snapshots: SnapshotStore,
+    log_database: Engine,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Compute:
     """Return the partitions of a server.
 
@@ -36,7 +42,7 @@ def open_compute(
         log_bytes=settings.checkpoint_log_bytes, checkpoint_age_s=settings.checkpoint_age_s
     )
     if settings.compute == LOCAL:
-        return LocalCompute(log, snapshots, upkeep_policy=policy)
+        return LocalCompute(log, snapshots, upkeep_policy=policy, clock=clock)
     try:
         # Here alone, so that a server without it starts without it.
         from bitbrook.compute.ray_cluster import RayCluster  # noqa: PLC0415
@@ -59,6 +65,8 @@ def open_compute(
             settings.owner_memory_bytes,
             settings.partitions,
             stalled_s=STALLED_LEASES * settings.owner_lease_s,
+            rebalance_after_s=settings.rebalance_after_s,
+            read_replicas=settings.read_replicas,
         ),
         RayCluster(settings.compute, owner),
         log=log,

@@ -13,20 +13,31 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.algebra.partials import AnyPartial
+from bitbrook.compute.caches import caches_of
 from bitbrook.compute.holdings import Elsewhere, Holdings
 from bitbrook.compute.lease import Lease
 from bitbrook.compute.local import LocalCompute
 from bitbrook.compute.merge import merged_early
 from bitbrook.compute.repeats import Repeats
-from bitbrook.compute.requests import Asked, OwnerFigures, PartStatistics, Refusal, Sent
+from bitbrook.compute.requests import (
+    Asked,
+    CacheFigures,
+    OwnerFigures,
+    Parts,
+    PartStatistics,
+    Refusal,
+    Sent,
+)
+from bitbrook.compute.under_way import UnderWay
 from bitbrook.engine.batch import Batch, decode_batch
 from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Written
@@ -37,12 +48,15 @@ from bitbrook.stores.ownership import Epochs, Ownership, end_stalled_transaction
 from bitbrook.stores.snapshots import SnapshotStore
 from bitbrook.stores.sql import open_engine
 from bitbrook.telemetry.logs import configure_logging, get_logger
+from bitbrook.telemetry.metrics import resident_bytes
+from bitbrook.telemetry.stages import checkpoint_counts
 
 LOGGER = get_logger(__name__)
 
 RECONCILED_EVERY_S = 1.0
 OPEN_AGAIN_AFTER_S = 0.5
 BEGIN_WAIT_S = 5.0
+SEEN_PAUSE_S = 0.001
 ROWS_SENT_MAX = 1_000
 """Fields of more rows than this are counted by the partitions apart."""
 
@@ -97,13 +111,17 @@ class Owner:
         """Append the parts of a batch that are not there yet; return when all are visible."""
         return self._answered(lambda running: running.write(sent))
 
-    def statistics(self, table_id: str) -> PartStatistics | Refusal:
-        """Return the statistics of a table's partitions here."""
-        return self._answered(lambda running: running.statistics(table_id))
+    def statistics(self, parts: Parts) -> PartStatistics | Refusal:
+        """Return the statistics of a table's partitions here, which these are among."""
+        return self._answered(lambda running: running.statistics(parts))
 
-    def sequences(self, table_id: str) -> dict[int, int] | Refusal:
-        """Return the last batch of each of a table's partitions here."""
-        return self._answered(lambda running: running.sequences(table_id))
+    def sequences(self, parts: Parts) -> dict[int, int] | Refusal:
+        """Return the last batch of each of a table's partitions here, which these are among."""
+        return self._answered(lambda running: running.sequences(parts))
+
+    def data_version(self, parts: Parts) -> tuple[int, ...] | Refusal:
+        """Return what changes whenever an answer of these partitions may."""
+        return self._answered(lambda running: running.data_version(parts))
 
     def figures(self) -> OwnerFigures | Refusal:
         """Return what waits here."""
@@ -186,9 +204,9 @@ class _Running:
             self._dispose()
             raise
         self._repeats = Repeats(log)
-        self.compute = LocalCompute(
-            log, open_store(settings, name, owners), upkeep_policy=settings.upkeep_policy
-        )
+        snapshots = open_store(settings, name, owners)
+        self._caches = caches_of(snapshots)
+        self.compute = LocalCompute(log, snapshots, upkeep_policy=settings.upkeep_policy)
         self.holdings = Holdings(ownership, self.compute, epochs, name, self.process)
         self._lease = Lease(
             ownership,
@@ -199,8 +217,7 @@ class _Running:
             on_lost=self.holdings.lose,
             on_over=self._end,
         )
-        self._budgets: dict[str, list[Budget]] = {}
-        self._budgets_lock = threading.Lock()
+        self._under_way = UnderWay()
         try:
             # Last, since a lease that is not renewed looks like a process that has stopped.
             ownership.begin(name, self.process, lease_s=settings.lease_s)
@@ -217,7 +234,9 @@ class _Running:
             self.holdings.check(
                 asked.table_id, asked.numbers, form=asked.form, is_keyed=asked.is_keyed
             )
-            with self._cancellable(asked.statement, asked.spending.budget()) as budget:
+            spending = asked.spending.budget()
+            with self._under_way.cancellable(asked.statement, spending) as budget:
+                self._wait_for_seen(asked, budget)
                 partials = self.compute.partials(
                     asked.table_id, asked.question, budget, asked.numbers
                 )
@@ -225,9 +244,7 @@ class _Running:
 
     def cancel(self, statement: str) -> None:
         """End what is being asked under this name."""
-        with self._budgets_lock:
-            for budget in self._budgets.get(statement, []):
-                budget.cancelled.set()
+        self._under_way.cancel(statement)
 
     def write(self, sent: Sent) -> Written:
         """Append the parts of a batch that are not there yet; return when all are visible."""
@@ -263,25 +280,45 @@ class _Running:
         sequences = {number: known[number] for number in sent.bodies} | outcome.sequences
         return Written(_added([outcome.counts, *map(_counts_of, earlier)]), sequences)
 
-    def statistics(self, table_id: str) -> PartStatistics:
-        """Return the statistics of a table's partitions here."""
-        with self._reading(table_id, ()):
-            statistics = self.compute.statistics(table_id)
-            return PartStatistics(statistics, self.compute.few_rows(table_id, ROWS_SENT_MAX))
+    def statistics(self, parts: Parts) -> PartStatistics:
+        """Return the statistics of a table's partitions here, which these are among."""
+        with self._reading(*parts):
+            statistics = self.compute.statistics(parts.table_id)
+            few_rows = self.compute.few_rows(parts.table_id, ROWS_SENT_MAX)
+            return PartStatistics(statistics, few_rows)
 
-    def sequences(self, table_id: str) -> dict[int, int]:
-        """Return the last batch of each of a table's partitions here."""
-        with self._reading(table_id, ()):
-            return self.compute.sequences(table_id)
+    def sequences(self, parts: Parts) -> dict[int, int]:
+        """Return the last batch of each of a table's partitions here, which these are among."""
+        with self._reading(*parts):
+            return self.compute.sequences(parts.table_id)
+
+    def data_version(self, parts: Parts) -> tuple[int, ...]:
+        """Return what changes whenever an answer of these partitions may.
+
+        Equal ones are of one process, whose versions tell all of its changes from each other.
+        """
+        with self._reading(*parts):
+            return int(self.process, 16), *self.compute.data_version(parts.table_id)
 
     def figures(self) -> OwnerFigures:
-        """Return what waits here."""
-        unstored = {
-            table_id: self.compute.unstored_bytes(table_id)
-            for table_id in self.holdings.table_ids()
-            if self.compute.failure(table_id) is None
+        """Return how this process fares."""
+        tables = {}
+        for table_id in self.holdings.table_ids():
+            # One that is going, or refuses everything, is not told of.
+            with suppress(BitbrookError):
+                tables[table_id] = self.compute.table_figures(table_id)
+        caches = {
+            kept: CacheFigures(each.hits, each.misses, each.held_bytes, each.bytes_max)
+            for kept, each in self._caches.items()
         }
-        return OwnerFigures(self.compute.write_queue(), self.compute.refusing_count(), unstored)
+        return OwnerFigures(
+            self.compute.write_queue(),
+            self.compute.refusing_count(),
+            resident_bytes(),
+            tables,
+            checkpoint_counts(),
+            caches,
+        )
 
     def close(self) -> None:
         """Finish what was submitted and hold nothing any more."""
@@ -301,17 +338,19 @@ class _Running:
             raise Elsewhere("the lease of an owner ended meanwhile")
         self.holdings.check_held(table_id, numbers)
 
-    @contextmanager
-    def _cancellable(self, statement: str, budget: Budget) -> Iterator[Budget]:
-        with self._budgets_lock:
-            self._budgets.setdefault(statement, []).append(budget)
-        try:
-            yield budget
-        finally:
-            with self._budgets_lock:
-                self._budgets[statement].remove(budget)
-                if not self._budgets[statement]:
-                    del self._budgets[statement]
+    def _wait_for_seen(self, asked: Asked, budget: Budget) -> None:
+        """Return once all is visible that a replica has shown: it is in the log, so it will be."""
+        while asked.seen:
+            known = self.compute.sequences(asked.table_id)
+            if all(known.get(number, 0) >= last for number, last in asked.seen.items()):
+                return
+            failure = self.compute.failure(asked.table_id)
+            if failure is not None:
+                raise failure
+            if not self._lease.is_good:
+                raise Elsewhere("the lease of an owner ended before it had what others have seen")
+            budget.check()
+            time.sleep(SEEN_PAUSE_S)
 
     def _end(self) -> None:
         self.is_over = True
@@ -321,15 +360,17 @@ class _Running:
         self._log_database.dispose()
 
 
-def open_store(settings: OwnerSettings, name: str, owners: Collection[str]) -> SnapshotStore:
+def open_store(
+    settings: OwnerSettings, name: str, names: Collection[str], *, home: str = "owners"
+) -> SnapshotStore:
     """Return the snapshot store of an installation, with a cache for one process alone.
 
-    `owners`: those that there are; the caches of others, which were replaced, are removed.
+    `names`: of those that there are in its `home`; the caches of others, which were replaced, go.
     """
-    caches = Path(settings.cache_directory) / "owners"
+    caches = Path(settings.cache_directory) / home
     if caches.is_dir():
         for directory in caches.iterdir():
-            if directory.name not in owners:
+            if directory.name not in names:
                 shutil.rmtree(directory, ignore_errors=True)
     return open_snapshots(settings.storage, caches / name, cache_bytes=settings.cache_bytes_max)
 

@@ -26,10 +26,21 @@ from bitbrook.algebra.questions import AnyQuestion, Question, RecordIds
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.compute.cluster import Cluster, call_all
 from bitbrook.compute.fan_out import FanOut, Places
+from bitbrook.compute.hedging import Hedging
 from bitbrook.compute.merge import merge_partials
+from bitbrook.compute.owner_reports import OwnerReports, figures_of
 from bitbrook.compute.part_statistics import merged_statistics
 from bitbrook.compute.placing import Placing
-from bitbrook.compute.requests import Asked, OwnerFigures, Sent, Spending, form_of
+from bitbrook.compute.rebalancing import Rebalancing
+from bitbrook.compute.requests import (
+    Asked,
+    OwnerReport,
+    Parts,
+    Sent,
+    Spending,
+    TableFigures,
+    form_of,
+)
 from bitbrook.compute.routing import split_batch
 from bitbrook.compute.shifts import without_shifts
 from bitbrook.compute.watch import Watch
@@ -51,7 +62,9 @@ ASK_GRACE_S = 1.0
 """For how long after the deadline of a statement the owner is waited for that knows of it."""
 
 STATISTICS_TIMEOUT_S = 5.0
-FIGURES_AGE_S = 1.0
+VERSION_TIMEOUT_S = 1.0
+"""It saves work; where it is late, the work is done."""
+
 REPEAT_KNOWN_S = 900.0
 """For how long a batch that comes again is known, without an Idempotency-Key."""
 
@@ -62,12 +75,15 @@ class RemoteSettings:
 
     `owner_bytes_max`: memory of one owner, a node's slot.
     `partition_count`: of new tables. `stalled_s`: after so long without a lease an owner is given
-    up.
+    up. `read_replicas`: of each owner. `rebalance_after_s`: after so long without a change one may
+    move to another node; 0: none ever does.
     """
 
     owner_bytes_max: int
     partition_count: int
     stalled_s: float
+    read_replicas: int = 0
+    rebalance_after_s: float = 0.0
 
 
 class RemoteCompute:
@@ -88,21 +104,30 @@ class RemoteCompute:
         self._ownership = ownership
         self._cluster = cluster
         self._placing = Placing(
-            self._ownership, self._cluster, owner_bytes_max=settings.owner_bytes_max
+            self._ownership,
+            self._cluster,
+            owner_bytes_max=settings.owner_bytes_max,
+            read_replicas=settings.read_replicas,
         )
         self._places = Places(self._ownership)
-        self._fan_out = FanOut(self._cluster, self._places)
+        hedging = Hedging(settings.read_replicas)
+        self._fan_out = FanOut(self._cluster, self._places, hedging)
         self._tables: dict[str, TableSchema] = {}
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="write")
         self._waiting_bytes = self._waiting = 0
         self._lock = threading.Lock()
-        self._versions = itertools.count()
-        self._figures: tuple[float, list[OwnerFigures]] = (float("-inf"), [])
+        self._reports = OwnerReports(self._ownership, self._cluster)
         self._watch = Watch(
             self._ownership,
             self._cluster,
             self._placing,
             stalled_s=settings.stalled_s,
+        )
+        self._rebalancing = Rebalancing(
+            self._ownership,
+            self._cluster,
+            self._placing,
+            quiet_s=settings.rebalance_after_s,
         )
 
     @property
@@ -229,7 +254,7 @@ class RemoteCompute:
                 return cast("RecordIdsPartial", ids).ids
 
             asked = without_shifts(asked, record_ids_of)
-        statement = secrets.token_hex(8)
+        statement, calls = secrets.token_hex(8), itertools.count()
         form, spending = form_of(schema), Spending.of(budget)
 
         def request(  # a question may be asked twice
@@ -237,8 +262,11 @@ class RemoteCompute:
             *,
             is_repeated: bool,  # noqa: ARG001
         ) -> tuple[str, Any]:
+            # Named apart, so that one of two who are asked the same can be told to stop.
+            name = f"{statement}.{next(calls)}"
+            seen = self._fan_out.seen.of(table_id, numbers)
             return "ask", Asked(
-                table_id, form, schema.is_keyed, numbers, asked, spending, statement
+                table_id, form, schema.is_keyed, numbers, asked, spending, name, seen
             )
 
         left_s = ASK_TIMEOUT_S if spending.left_s is None else spending.left_s + ASK_GRACE_S
@@ -248,7 +276,7 @@ class RemoteCompute:
             request,
             deadline_s=SYSTEM_CLOCK.monotonic_s() + left_s,
             budget=budget,
-            statement=statement,
+            hedged=(table_id, type(asked).__name__),
         )
         return merge_partials(asked, list(itertools.chain.from_iterable(answers)))
 
@@ -257,9 +285,18 @@ class RemoteCompute:
         return merged_statistics(self._gather(table_id, "statistics"))
 
     def data_version(self, table_id: str) -> tuple[int, ...]:
-        """Return something new each time: other servers write too."""
-        self._table(table_id)
-        return (next(self._versions),)
+        """Return what changes whenever an answer of a table may, as its owners tell now.
+
+        Equal ones mean equal answers, whoever wrote meanwhile. It is a question to all of them.
+
+        Raises:
+            PartitionUnavailable: some did not tell in time.
+        """
+        numbers = tuple(range(self._table(table_id).partition_count))
+        # First what replicas have shown, which owners may not have applied yet.
+        shown = self._fan_out.seen.of(table_id, numbers)
+        told = self._gather(table_id, "data_version", timeout_s=VERSION_TIMEOUT_S)
+        return (*itertools.chain(*sorted(shown.items())), *itertools.chain(*sorted(told)))
 
     def sequences(self, table_id: str) -> dict[int, int]:
         """Return the last batch of each of a table's partitions that questions see from now on."""
@@ -268,9 +305,13 @@ class RemoteCompute:
             found.update(sequences)
         return found
 
-    def unstored_bytes(self, table_id: str) -> int:
-        """Return how many bytes were logged of a table since its last checkpoint."""
-        return sum(each.unstored_bytes.get(table_id, 0) for each in self._owner_figures())
+    def table_figures(self, table_id: str) -> TableFigures:
+        """Return how large a table is, as its owners told lately."""
+        return figures_of(self._table(table_id), self._reports.now())
+
+    def owner_reports(self) -> Sequence[OwnerReport]:
+        """Return what is known of all owners at present."""
+        return self._reports.now()
 
     def write_queue(self) -> WriteQueue:
         """Return what this server has sent and is not durable and visible yet."""
@@ -279,7 +320,8 @@ class RemoteCompute:
 
     def refusing_count(self) -> int:
         """Return how many tables refuse everything, at all owners."""
-        return sum(each.refusing_count for each in self._owner_figures())
+        told = [each.figures for each in self._reports.now()]
+        return sum(figures.refusing_count for figures in told if figures is not None)
 
     def notes(self, scope: str, *, now_s: float) -> Sequence[Note]:
         """Return the notes of a scope that came with batches and have not expired."""
@@ -288,6 +330,10 @@ class RemoteCompute:
     def note(self, scope: str, key: str, *, now_s: float) -> Note | None:
         """Return the note of a scope and key, if there is one that has not expired."""
         return self._log.note(scope, key, now_s=now_s)
+
+    def keep_notes(self, notes: Sequence[Note]) -> None:
+        """Make notes durable that come with no batch, in place of those of the same key."""
+        self._log.keep_notes(notes)
 
     def forget_notes(self, *, scope: str | None = None, expired_s: float | None = None) -> None:
         """Forget the notes of a scope, or those that have expired at a moment."""
@@ -301,7 +347,9 @@ class RemoteCompute:
     def close(self) -> None:
         """Finish what was submitted; owners go on without this server."""
         self._writers.shutdown()
+        self._rebalancing.close()
         self._watch.close()
+        self._reports.close()
         self._cluster.close()
 
     def _write(self, schema: TableSchema, bodies: dict[int, bytes], note: Note | None) -> Written:
@@ -336,9 +384,11 @@ class RemoteCompute:
                 waits_for_all=True,
             )
         except PartitionUnavailable as error:
+            if not error.details:
+                raise
             unknown = PartitionUnavailable(
-                f"{error.message}; whether this batch is stored there is not known yet: send it "
-                "again, under the same Idempotency-Key if it has one"
+                f"{error.message}; whether this batch is stored there is not known yet, and others "
+                "may have their part: send it again, under the same Idempotency-Key if it has one"
             )
             unknown.details = error.details
             raise unknown from error
@@ -349,29 +399,23 @@ class RemoteCompute:
         sequences = dict(itertools.chain.from_iterable(one.sequences.items() for one in written))
         return Written(counts, sequences)
 
-    def _gather(self, table_id: str, method: str) -> list[Any]:
+    def _gather(
+        self, table_id: str, method: str, *, timeout_s: float = STATISTICS_TIMEOUT_S
+    ) -> list[Any]:
         """Return what each owner of a table's partitions gives of the table."""
         schema = self._table(table_id)
         return self._fan_out.gather(
             schema,
             range(schema.partition_count),
-            lambda _numbers, *, is_repeated: (method, table_id),  # noqa: ARG005
-            deadline_s=SYSTEM_CLOCK.monotonic_s() + STATISTICS_TIMEOUT_S,
+            lambda numbers, *, is_repeated: (method, Parts(table_id, numbers)),  # noqa: ARG005
+            deadline_s=SYSTEM_CLOCK.monotonic_s() + timeout_s,
+            hedged=(table_id, method) if method == "sequences" else None,
         )
-
-    def _owner_figures(self) -> list[OwnerFigures]:
-        """Return the figures of all owners that answer, as they were lately."""
-        taken_s, figures = self._figures
-        if SYSTEM_CLOCK.monotonic_s() - taken_s >= FIGURES_AGE_S:
-            names = [owner.name for owner in self._ownership.owners()]
-            answers = call_all(self._cluster, names, "figures", timeout_s=FIGURES_AGE_S)
-            figures = cast("list[OwnerFigures]", list(answers.values()))
-            self._figures = (SYSTEM_CLOCK.monotonic_s(), figures)
-        return figures
 
     def _forget_table(self, table_id: str) -> None:
         self._tables.pop(table_id, None)
         self._places.forget(table_id)
+        self._fan_out.seen.forget(table_id)
 
     def _table(self, table_id: str) -> TableSchema:
         schema = self._tables.get(table_id)

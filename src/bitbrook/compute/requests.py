@@ -6,11 +6,13 @@ whether another one may: a partition moves, and an owner that lost it must not b
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from bitbrook.algebra.budget import Budget
+from bitbrook.algebra.partials import AnyPartial
 from bitbrook.algebra.questions import AnyQuestion
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.engine.statistics import TableStatistics
@@ -59,7 +61,8 @@ class Spending:
 class Asked:
     """A question to some partitions of a table, made for a schema of this `form` and kind of ids.
 
-    `statement`: names it to whoever cancels it.
+    `statement`: names it to whoever cancels it. `seen`: the last batches, of some partitions, that
+    whoever asks was shown by a replica: the answer must have them and all before them.
     """
 
     table_id: str
@@ -69,6 +72,22 @@ class Asked:
     question: AnyQuestion
     spending: Spending
     statement: str
+    seen: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class ReplicaAnswer:
+    """What an owner would answer, and the last batch of each partition that is in it, by number."""
+
+    answer: list[AnyPartial] | dict[int, int]
+    sequences: Mapping[int, int]
+
+
+class Parts(NamedTuple):
+    """Partitions of a table that an owner is asked about; it refuses if it has not all of them."""
+
+    table_id: str
+    numbers: tuple[int, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -107,12 +126,50 @@ class PartStatistics:
 
 
 @dataclass(slots=True, frozen=True)
+class CacheFigures:
+    """How a cache fares. `hits` and `misses`: since its process began."""
+
+    hits: int
+    misses: int
+    held_bytes: int
+    bytes_max: int
+
+
+@dataclass(slots=True, frozen=True)
+class TableFigures:
+    """How large so many partitions of a table are. `log_bytes`: since their checkpoint."""
+
+    partition_count: int
+    record_count: int
+    memory_bytes: int
+    stored_bytes: int
+    log_bytes: int
+
+
+@dataclass(slots=True, frozen=True)
 class OwnerFigures:
-    """What waits at an owner, how many tables refuse, and what each logged since a checkpoint."""
+    """How an owner fares.
+
+    `memory_bytes`: of its process. `tables`: by id, those that refuse nothing. Since the process
+    began: `checkpoints`, by outcome, and of `caches`, by what they keep, what was asked for.
+    """
 
     queue: WriteQueue
     refusing_count: int
-    unstored_bytes: Mapping[str, int]
+    memory_bytes: int
+    tables: Mapping[str, TableFigures]
+    checkpoints: Mapping[str, int]
+    caches: Mapping[str, CacheFigures]
+
+
+@dataclass(slots=True, frozen=True)
+class OwnerReport:
+    """What is known of an owner at present. `figures`: None if it did not tell when asked."""
+
+    name: str
+    deployment_id: str
+    lease_is_good: bool
+    figures: OwnerFigures | None
 
 
 def form_of(schema: TableSchema) -> int:

@@ -80,7 +80,9 @@ class Watch:
         for owner in owners:
             fault = None
             if not owner.process:
-                if now_s - self._unbegun_s[owner.name] >= self._stalled_s:
+                is_late = now_s - self._unbegun_s[owner.name] >= self._stalled_s
+                # One to which nothing is assigned is to have what another one still has.
+                if is_late and self._ownership.assigned(owner.name):
                     fault = "it has not begun"
             elif owner.over_for_s >= self._stalled_s:
                 fault = self._fault_of(owner)
@@ -95,7 +97,7 @@ class Watch:
         except Unreachable as error:
             if not error.is_silent:
                 if owner.over_for_s >= self._stalled_s * LOST_FACTOR:
-                    self._placing.start_again(owner.name)
+                    self._start_again(owner.name)
                 return str(error)
             patience_s = self._stalled_s
         else:
@@ -104,3 +106,10 @@ class Watch:
             return "its lease is over"
         self._placing.replace(owner.name, over_for_s=patience_s)
         return None
+
+    def _start_again(self, name: str) -> None:
+        try:
+            self._placing.start_again(name)
+        except BitbrookError as error:
+            # The others have to be looked after too.
+            LOGGER.warning("an owner cannot be started", owner=name, reason=error.message)

@@ -5,8 +5,9 @@ read lock is held for one field of one shard at a time. Order carries the proof:
 read first, then shards are written (each containing at least S), then the dictionaries (containing
 every code that the shards use), then one transaction publishes the manifest and trims the log up to
 S. A crash before that leaves the former snapshot and the whole log. The former blocks go only
-afterwards, when no untouched part lies in them any more; blocks that no manifest names are removed
-by the next checkpoint or start.
+afterwards, when no untouched part lies in them any more (where owners may be followed, one
+checkpoint later: whoever reads beside moves, too); blocks that no manifest names are removed by the
+next checkpoint or start.
 """
 
 import secrets

@@ -28,7 +28,7 @@ from bitbrook.engine.resting import idle_shards, rest
 from bitbrook.engine.shard_block import move_untouched
 from bitbrook.errors import Damaged, Overloaded, TableNotFound
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.following import Following, Look
+from bitbrook.stores.following import Following, Glance, Look
 from bitbrook.stores.log import Log
 from bitbrook.stores.snapshots import SnapshotStore
 from bitbrook.telemetry.logs import get_logger
@@ -37,6 +37,9 @@ LOGGER = get_logger(__name__)
 
 LOOKS_MAX = 8
 """An owner would have to trim its log between each of so many looks and the next."""
+
+REREADS_MAX = 3
+"""A block that is still not what was written then is damaged, and was not replaced."""
 
 TURN_S = 0.05
 """How often one who waits for another's look asks whether it is still waited for."""
@@ -109,7 +112,7 @@ class FollowedTable:
             Overloaded: the log's database, or the snapshots, cannot be reached.
             Damaged: what is stored is not what was written.
         """
-        is_damaged = False
+        damages = 0
         for _ in range(LOOKS_MAX):
             self.catch_up(budget)
             try:
@@ -118,12 +121,22 @@ class FollowedTable:
                 continue
             except Damaged as damage:
                 # A part was read now first, whose block has gone since the last look at snapshots.
-                if is_damaged:
+                damages += 1
+                if damages > REREADS_MAX:
                     raise
-                is_damaged = True
                 LOGGER.info("partitions are read anew", table=self.table_id, reason=damage.message)
                 self._lose(numbers)
         raise _unsteady(self.table_id)
+
+    def sequences(self, budget: Budget, numbers: Collection[int]) -> dict[int, int]:
+        """Return the last batch of some of the partitions that is durable; answers have it.
+
+        Raises:
+            TableNotFound, Overloaded, Damaged: as of `answer`.
+        """
+        self.catch_up(budget)
+        with self._lock.reading():
+            return {number: self._open[number].partition.applied_sequence for number in numbers}
 
     def catch_up(self, budget: Budget) -> None:
         """Apply all that the log has by now, and take over what the table is by now.
@@ -147,16 +160,12 @@ class FollowedTable:
         finally:
             self._turn.release()
 
-    def is_behind(self, grown: Collection[str], beginnings: Mapping[str, bytes]) -> bool:
-        """Whether there is something to `tend`.
-
-        `grown`: partitions with entries beyond `positions`. `beginnings`: of their manifests.
-        """
+    def is_behind(self, glance: Glance) -> bool:
+        """Whether there is something to `tend`, by a look at `positions`."""
         known = self.snapshots_taken
-        return len(known) < len(self.numbers) or any(
-            name in grown or (name in beginnings and sequence_at(beginnings[name], name) > sequence)
-            for name, sequence in known.items()
-        )
+        if len(known) < len(self.numbers) or not glance.grown.isdisjoint(known):
+            return True
+        return bool(_newer(known, glance))
 
     def tend(self, budget: Budget) -> bool:
         """Catch up, and let parts lie in the blocks of newer snapshots; whether there were any.
@@ -164,11 +173,7 @@ class FollowedTable:
         Raises:
             TableNotFound, Overloaded, Damaged: as of `answer`.
         """
-        known = self.snapshots_taken
-        beginnings = self._following.beginnings(known)
-        newer = [
-            name for name, begins in beginnings.items() if sequence_at(begins, name) > known[name]
-        ]
+        newer = _newer(self.snapshots_taken, self._following.glance(self.positions))
         manifests = self._log.manifests(newer) if newer else {}
         # Whatever the blocks of these contain was in the log, so that it is applied here now.
         self.catch_up(budget)
@@ -177,7 +182,11 @@ class FollowedTable:
             if name in manifests:
                 manifest = decode_manifest(manifests[name], name)
                 if manifest.sequence > opened.manifest.sequence:
-                    self._move(opened, manifest)
+                    try:
+                        self._move(opened, manifest)
+                    except Damaged as damage:
+                        # Replaced meanwhile, which the next look shows; or else whoever asks sees.
+                        LOGGER.info("a snapshot is gone", table=name, reason=damage.message)
         if newer:
             give_back()
         return bool(newer)
@@ -320,3 +329,11 @@ def _unsteady(table_id: str) -> Overloaded:
     return Overloaded(
         f"the snapshots of table {table_id} change faster than they are read here; try again"
     )
+
+
+def _newer(taken: Mapping[str, int], glance: Glance) -> list[str]:
+    """Return the partitions that have another snapshot than the one that was taken here."""
+    begun = glance.beginnings
+    return [
+        name for name in taken if name in begun and sequence_at(begun[name], name) > taken[name]
+    ]

@@ -16,7 +16,7 @@ from bitbrook.errors import Conflict, Damaged
 from bitbrook.stores.catalogue import migrate
 from bitbrook.stores.log import LOG
 from bitbrook.stores.log_image import database_fault, naming_faults
-from bitbrook.stores.ownership import OWNER
+from bitbrook.stores.ownership_tables import OWNER
 from bitbrook.stores.rejected import REJECTED
 from bitbrook.stores.sharing import CHANGE
 from bitbrook.stores.sql import open_engine, open_reader, reading

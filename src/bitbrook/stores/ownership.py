@@ -20,46 +20,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bitbrook.errors import Fenced, Overloaded
+from bitbrook.stores.ownership_tables import (
+    HOLDING,
+    METADATA,
+    OWNER,
+    PLACED_TABLE,
+    PLACEMENT,
+    insert_owner,
+    lock_owners,
+)
 from bitbrook.stores.sql import reading, take_turn
 
 STALLED_SETTING = "idle_in_transaction_session_timeout"
 STALLED_TRANSACTION_MS = "5000"
 """After so long in the middle of a transaction a process is taken for stalled, and its locks go."""
-
-_METADATA = sa.MetaData()
-OWNER = sa.Table(
-    "owner",
-    _METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("deployment", sa.Text, nullable=False, index=True),
-    sa.Column("slot", sa.Integer, nullable=False),
-    sa.Column("process", sa.Text, nullable=False),
-    sa.Column("lease_until_s", sa.Double, nullable=False),
-)
-HOLDING = sa.Table(
-    "holding",
-    _METADATA,
-    sa.Column("partition", sa.Text, primary_key=True),
-    sa.Column("table_id", sa.Text, nullable=False, index=True),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False, index=True),
-    sa.Column("process", sa.Text, nullable=False),
-    sa.Column("epoch", sa.BigInteger, nullable=False),
-)
-PLACED_TABLE = sa.Table(
-    "placed_table",
-    _METADATA,
-    sa.Column("table_id", sa.Text, primary_key=True),
-    sa.Column("deployment", sa.Text, nullable=False, index=True),
-    sa.Column("definition", sa.LargeBinary, nullable=False),
-)
-PLACEMENT = sa.Table(
-    "placement",
-    _METADATA,
-    sa.Column("deployment", sa.Text, primary_key=True),
-    sa.Column("generation", sa.Integer, nullable=False),
-    sa.Column("owner_count", sa.Integer, nullable=False),
-)
 
 
 class Placement(NamedTuple):
@@ -80,6 +54,11 @@ class OwnerState(NamedTuple):
     slot: int
     process: str
     over_for_s: float
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has begun and renews its lease."""
+        return bool(self.process) and self.over_for_s < 0
 
 
 class Held(NamedTuple):
@@ -151,9 +130,15 @@ class Ownership:
     def __init__(self, engine: Engine) -> None:
         """Make the tables if they are not there yet."""
         self._engine = engine
-        with self._changing() as connection:
+        with self.changing() as connection:
             take_turn(connection)
-            _METADATA.create_all(connection)
+            METADATA.create_all(connection)
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """Give a transaction; what it does is done when the block ends, or not at all."""
+        with _naming_faults(), self._engine.begin() as connection:
+            yield connection
 
     # Deployments and their tables, for whoever places them.
 
@@ -164,20 +149,26 @@ class Ownership:
             row = connection.execute(asked).first()
         return None if row is None else Placement(*row)
 
+    def placements(self) -> list[Placement]:
+        """Return how every deployment is placed, by its id."""
+        asked = sa.select(PLACEMENT).order_by(PLACEMENT.c.deployment)
+        with self._reading() as connection:
+            return [Placement(*row) for row in connection.execute(asked)]
+
     def place(self, placement: Placement, owners: Sequence[str]) -> None:
         """Make this the deployment's placement, with these owners, by slot, beside any others."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             connection.execute(
                 sa.delete(PLACEMENT).where(PLACEMENT.c.deployment == placement.deployment)
             )
             connection.execute(sa.insert(PLACEMENT), placement._asdict())
             for slot, name in enumerate(owners):
-                _insert_owner(connection, name, placement.deployment, slot)
+                insert_owner(connection, name, placement.deployment, slot)
 
     def forget_deployment(self, deployment: str) -> None:
         """Forget a deployment's placement, owners and tables, and what they held."""
         owners = sa.select(OWNER.c.name).where(OWNER.c.deployment == deployment)
-        with self._changing() as connection:
+        with self.changing() as connection:
             connection.execute(sa.delete(HOLDING).where(HOLDING.c.owner.in_(owners)))
             for table in (PLACED_TABLE, OWNER, PLACEMENT):
                 connection.execute(sa.delete(table).where(table.c.deployment == deployment))
@@ -194,7 +185,7 @@ class Ownership:
 
     def forget_owners(self, names: Collection[str]) -> None:
         """Forget owners to whom nothing is assigned any more."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             connection.execute(sa.delete(OWNER).where(OWNER.c.name.in_(names)))
 
     def replace_owner(self, name: str, successor: str, *, over_for_s: float) -> bool:
@@ -205,11 +196,11 @@ class Ownership:
         asked = sa.select(
             OWNER.c.deployment, OWNER.c.slot, self._now() - OWNER.c.lease_until_s
         ).where(OWNER.c.name == name)
-        with self._changing() as connection:
+        with self.changing() as connection:
             row = connection.execute(asked.with_for_update()).first()
             if row is None or row[2] < over_for_s:
                 return False
-            _insert_owner(connection, successor, row[0], row[1])
+            insert_owner(connection, successor, row[0], row[1])
             connection.execute(
                 sa.update(HOLDING).where(HOLDING.c.owner == name).values(owner=successor)
             )
@@ -219,7 +210,7 @@ class Ownership:
 
     def store_table(self, table_id: str, deployment: str, definition: bytes) -> None:
         """Keep what a table is, for the owners of its partitions."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             connection.execute(sa.delete(PLACED_TABLE).where(PLACED_TABLE.c.table_id == table_id))
             row = {"table_id": table_id, "deployment": deployment, "definition": definition}
             connection.execute(sa.insert(PLACED_TABLE), row)
@@ -247,9 +238,14 @@ class Ownership:
             return list(connection.execute(asked).scalars())
 
     def assign(self, held: Mapping[Held, str]) -> None:
-        """Assign each partition to the owner of that name; those that have one keep it."""
+        """Assign each partition to the owner of that name; those that have one keep it.
+
+        Raises:
+            Overloaded: one of these owners was replaced meanwhile.
+        """
         names = [each.partition for each in held]
-        with self._changing() as connection:
+        with self.changing() as connection:
+            lock_owners(connection, held.values())
             asked = sa.select(HOLDING.c.partition).where(HOLDING.c.partition.in_(names))
             known = set(connection.execute(asked).scalars())
             rows = [
@@ -262,7 +258,7 @@ class Ownership:
 
     def reassign(self, owners: Mapping[str, str]) -> None:
         """Assign partitions, by name, to other owners; who holds them does so until told."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             for name in sorted(owners):
                 connection.execute(
                     sa.update(HOLDING).where(HOLDING.c.partition == name).values(owner=owners[name])
@@ -276,7 +272,7 @@ class Ownership:
 
     def forget_table(self, table_id: str) -> None:
         """Forget a table; whoever holds a partition of it can append no more."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             connection.execute(sa.delete(HOLDING).where(HOLDING.c.table_id == table_id))
             connection.execute(sa.delete(PLACED_TABLE).where(PLACED_TABLE.c.table_id == table_id))
 
@@ -288,7 +284,7 @@ class Ownership:
         Raises:
             Fenced: there is no owner of that name (any more).
         """
-        with self._changing() as connection:
+        with self.changing() as connection:
             asked = sa.select(OWNER.c.lease_until_s - self._now()).where(OWNER.c.name == name)
             left_s = connection.execute(asked.with_for_update()).scalar()
             if left_s is None:
@@ -309,7 +305,7 @@ class Ownership:
         """
         is_own = (OWNER.c.name == name) & (OWNER.c.process == process)
         renewed = sa.update(OWNER).where(is_own).values(lease_until_s=self._now() + lease_s)
-        with self._changing() as connection:
+        with self.changing() as connection:
             if not connection.execute(renewed).rowcount:
                 raise Fenced(f"owner {name} is another process now")
             # A statement of its own: it sees what was taken while the one before waited.
@@ -326,6 +322,18 @@ class Ownership:
         with self._reading() as connection:
             return [Held(*row) for row in connection.execute(asked)]
 
+    def is_held_elsewhere(self, process: str, partitions: Collection[str]) -> bool:
+        """Return whether another process holds one of these whose lease is good."""
+        lives = (OWNER.c.lease_until_s > self._now()) & (OWNER.c.process != process)
+        asked = (
+            sa.select(HOLDING.c.partition)
+            .join(OWNER, OWNER.c.process == HOLDING.c.process)
+            .where(HOLDING.c.partition.in_(partitions) & lives)
+            .limit(1)
+        )
+        with self._reading() as connection:
+            return connection.execute(asked).first() is not None
+
     def take(self, name: str, process: str, partitions: Collection[str]) -> dict[str, int]:
         """Hold partitions that are assigned to one's name, and return their new epochs.
 
@@ -334,7 +342,7 @@ class Ownership:
         Raises:
             Fenced: one of them is not assigned to that name, or the name is another process's.
         """
-        with self._changing() as connection:
+        with self.changing() as connection:
             # Owners before partitions, in the order in which a renewal has them.
             others = sa.select(HOLDING.c.process).where(HOLDING.c.partition.in_(partitions))
             asked = (
@@ -356,7 +364,7 @@ class Ownership:
     def release(self, process: str, partitions: Collection[str]) -> None:
         """Hold partitions no more: who takes them next need not wait."""
         is_own = HOLDING.c.partition.in_(partitions) & (HOLDING.c.process == process)
-        with self._changing() as connection:
+        with self.changing() as connection:
             connection.execute(
                 sa.update(HOLDING).where(is_own).values(process="", epoch=HOLDING.c.epoch + 1)
             )
@@ -397,11 +405,6 @@ class Ownership:
         return sa.literal_column("extract(epoch from clock_timestamp())::float8", sa.Double)
 
     @contextmanager
-    def _changing(self) -> Iterator[Connection]:
-        with _naming_faults(), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with _naming_faults(), reading(self._engine) as connection:
             yield connection
@@ -423,13 +426,6 @@ def end_stalled_transactions(engine: Engine) -> None:
         connection.commit()
 
     sa.event.listen(engine, "connect", bound)
-
-
-def _insert_owner(connection: Connection, name: str, deployment: str, slot: int) -> None:
-    known = connection.execute(sa.select(OWNER.c.name).where(OWNER.c.name == name)).first()
-    if known is None:
-        row = {"name": name, "deployment": deployment, "slot": slot}
-        connection.execute(sa.insert(OWNER), {**row, "process": "", "lease_until_s": 0.0})
 
 
 @contextmanager

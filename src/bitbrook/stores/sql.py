@@ -4,7 +4,8 @@ What SQLite must be told to keep its promises is told here and nowhere else: eve
 readers and the one writer do not block each other, and a transaction that may write takes the write
 lock when it begins, so that it waits for its turn instead of failing half-way. What PostgreSQL must
 be told: how long a silent server is waited for, and that this connection uses the database, so
-that whoever needs it alone (`alone`) is refused while anybody does, and anybody meanwhile.
+that whoever needs it alone (`alone`) is refused while anybody does, and anybody meanwhile. And it
+in turn must not wait long for a client that is cut off and holds locks.
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,14 @@ POSTGRES_DEFAULTS = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
+}
+# Told to the server: a client that a network has lost is given up within 8 s, and its locks go with
+# it. Else the server would notice after two hours, and nobody could take a partition over.
+POSTGRES_SESSION = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "8000",
 }
 # Numbers of PostgreSQL's advisory locks: "bitbrook" as a number, and the one behind it.
 USE_LOCK = int.from_bytes(b"bitbrook")
@@ -200,7 +209,10 @@ def _create_postgres(url: URL, **options: Any) -> Engine:
 def _join_users(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     """Take part in the use of a database for as long as this connection lives."""
     cursor = connection.cursor()
-    cursor.execute(f"SELECT pg_try_advisory_lock_shared({USE_LOCK})")
+    told = "".join(
+        f", set_config('{name}', '{value}', false)" for name, value in POSTGRES_SESSION.items()
+    )
+    cursor.execute(f"SELECT pg_try_advisory_lock_shared({USE_LOCK}){told}")
     row = cursor.fetchone()
     cursor.close()
     connection.commit()

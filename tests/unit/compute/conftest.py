@@ -1,16 +1,19 @@
 """Owners in this process: everything of a cluster but its network."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from bitbrook.compute.cluster import Unreachable
+from bitbrook.compute.cluster import Bundle, Node, Unreachable
 from bitbrook.compute.owner import Owner, OwnerSettings
+from bitbrook.compute.replica import Replica
+from bitbrook.compute.spreading import spread
 from bitbrook.engine.batch import Batch, Operation, OperationKind
 from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Written
@@ -19,6 +22,7 @@ from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 
 LEASE_S = 0.4
 PARTITIONS = 4
+BUNDLE_BYTES = 1 << 30
 
 SCHEMA = TableSchema(
     "t",
@@ -33,45 +37,93 @@ SCHEMA = TableSchema(
 
 
 class ThreadCluster:
-    """Owners as objects with threads. `bundles`: how many it has room for.
+    """Owners as objects with threads. `room`: how many bundles each node has room for.
 
     `silent`: owners that take calls and do not answer, as a stopped process does. `mute`: how many
     answers to writes are lost on the way from now on.
     """
 
-    def __init__(self, settings: OwnerSettings, *, bundles: int = 100) -> None:
+    def __init__(self, settings: OwnerSettings) -> None:
         self.settings = settings
-        self.bundles = bundles
+        self.room = {"n1": 100}
+        self.reserved: dict[tuple[str, int], Bundle] = {}
+        self.homes: dict[str, tuple[str, int]] = {}
         self.owners: dict[str, Owner] = {}
-        self.groups: dict[str, int] = {}
+        self.replicas: dict[str, Replica] = {}
         self.silent: set[str] = set()
         self.mute = 0
         self.calls: list[tuple[str, str]] = []
         self._threads = ThreadPoolExecutor(32)
         self._lock = threading.Lock()
 
-    def reserve(self, group: str, count: int, size_bytes: int, *, timeout_s: float) -> None:
-        if group not in self.groups and sum(self.groups.values()) + count > self.bundles:
+    def nodes(self) -> list[Node]:
+        held = Counter(bundle.node for bundle in self.bundles())
+        return [
+            Node(name, count * BUNDLE_BYTES, (count - held[name]) * BUNDLE_BYTES)
+            for name, count in self.room.items()
+        ]
+
+    def bundles(self) -> list[Bundle]:
+        return list(self.reserved.values())
+
+    def nodes_of(self, group: str) -> dict[int, str]:
+        return {bundle.slot: bundle.node for bundle in self.bundles() if bundle.group == group}
+
+    def reserve(
+        self,
+        group: str,
+        count: int,
+        size_bytes: int,
+        *,
+        timeout_s: float,
+        apart_from: Collection[str] = (),
+    ) -> None:
+        bundles = self.bundles()
+        avoided = {
+            slot: {each.node for each in bundles if each.slot == slot and each.group in apart_from}
+            for slot in range(count)
+            if (group, slot) not in self.reserved
+        }
+        present = [bundle for bundle in bundles if bundle.group == group]
+        chosen = spread(avoided, size_bytes, self.nodes(), present)
+        if not all(chosen.values()):
             raise QuotaExceeded("no room")
-        self.groups[group] = count
+        for slot, node in chosen.items():
+            self.reserved[group, slot] = Bundle(group, slot, node, size_bytes)
 
-    def give_back(self, group: str) -> None:
-        del self.groups[group]
+    def reserve_at(
+        self, group: str, slot: int, node: str, size_bytes: int, *, timeout_s: float
+    ) -> None:
+        roomy = {each.name for each in self.nodes() if each.free_bytes >= size_bytes}
+        if not roomy:
+            raise QuotaExceeded("no room")
+        chosen = node if node in roomy else min(roomy)
+        self.reserved.setdefault((group, slot), Bundle(group, slot, chosen, size_bytes))
 
-    def start(self, name: str, group: str, slot: int) -> None:
-        assert slot < self.groups[group]
+    def give_back(self, group: str, slot: int | None = None) -> None:
+        for each in list(self.nodes_of(group)) if slot is None else [slot]:
+            self.reserved.pop((group, each), None)
+            for name in [name for name, home in self.homes.items() if home == (group, each)]:
+                self.kill(name)
+
+    def start(self, name: str, group: str, slot: int, *, is_replica: bool = False) -> None:
+        assert (group, slot) in self.reserved
+        self.homes[name] = group, slot
         with self._lock:
-            if name not in self.owners:
+            if is_replica and name not in self.replicas:
+                self.replicas[name] = Replica(name, self.settings)
+            elif not is_replica and name not in self.owners:
                 self.owners[name] = Owner(name, self.settings)
 
     def kill(self, name: str) -> None:
         """End an owner; a process that is killed writes nothing more, one that is closed does."""
-        owner = self.owners.pop(name, None)
+        self.homes.pop(name, None)
+        owner = self.owners.pop(name, None) or self.replicas.pop(name, None)
         if owner is not None:
             owner.close()
 
     def begin(self, name: str, method: str, *arguments: Any) -> Future[Any]:
-        owner = self.owners.get(name)
+        owner = self.owners.get(name) or self.replicas.get(name)
         self.calls.append((name, method))
         if owner is None:
             raise Unreachable(f"owner {name} is not running")
@@ -79,8 +131,11 @@ class ThreadCluster:
             return Future()
         return self._threads.submit(getattr(owner, method), *arguments)
 
-    def wait(self, begun: Collection[Future[Any]], timeout_s: float) -> list[Future[Any]]:
-        return list(wait(begun, timeout=max(timeout_s, 0.0)).done)
+    def wait(
+        self, begun: Collection[Future[Any]], timeout_s: float, *, count: int | None = None
+    ) -> list[Future[Any]]:
+        until = ALL_COMPLETED if count is None else FIRST_COMPLETED
+        return list(wait(begun, timeout=max(timeout_s, 0.0), return_when=until).done)
 
     def outcome(self, name: str, done: Future[Any]) -> Any:
         answer = done.result()
@@ -90,7 +145,7 @@ class ThreadCluster:
         return answer
 
     def close(self) -> None:
-        for name in list(self.owners):
+        for name in [*self.owners, *self.replicas]:
             self.kill(name)
         self._threads.shutdown()
 

@@ -29,10 +29,10 @@ from bitbrook.algebra.questions import (
 from bitbrook.compute.holdings import Elsewhere
 from bitbrook.compute.owner import OwnerSettings
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
-from bitbrook.compute.requests import Refusal
+from bitbrook.compute.requests import Parts, Refusal
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.recovery import partition_name
-from bitbrook.errors import PartitionUnavailable, QuotaExceeded
+from bitbrook.errors import Overloaded, PartitionUnavailable, QuotaExceeded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 from bitbrook.stores.log import Log, Note
 from bitbrook.stores.open_snapshots import open_snapshots
@@ -152,6 +152,22 @@ def test_lost_answers_double_nothing(
     assert totals.count == 100
 
 
+def test_what_one_owner_refuses_is_not_said_to_be_nothing(
+    remote: RemoteCompute, cluster: Any, table: TableSchema, batch_of: Callable[..., Batch]
+) -> None:
+    """The other has its part, so the error says so; sent again, the batch is completed."""
+    owner = cluster.owners[sorted(cluster.owners)[0]]
+    owner.write = lambda _: Refusal(Overloaded("9 bytes wait; nothing was applied; send it again"))
+    with pytest.raises(PartitionUnavailable) as raised:
+        remote.write("t", batch_of(range(100)))
+    assert "was refused (9 bytes wait) and other parts are stored" in raised.value.message
+    assert "nothing was applied" not in raised.value.message
+    assert 0 < count(remote) < 100
+    del owner.write
+    remote.write("t", batch_of(range(100)))
+    assert count(remote) == 100
+
+
 def test_a_key_that_comes_again_completes_what_is_missing(  # noqa: PLR0917 - all are fixtures
     remote: RemoteCompute,
     cluster: Any,
@@ -199,7 +215,7 @@ def test_a_stopped_owner_is_replaced_and_says_nothing_when_it_wakes(
     assert count(remote) == 200
     # It wakes: what waited in its mailbox is refused, and so is an append on its own account.
     held = running.holdings._tables["t"]
-    assert isinstance(stopped.statistics("t"), Refusal)
+    assert isinstance(stopped.statistics(Parts("t", ())), Refusal)
     with pytest.raises(Elsewhere), running._reading("t", held.numbers):
         running.holdings.check("t", held.numbers, form=held.form, is_keyed=True)
     log = running.compute._log
@@ -248,14 +264,14 @@ def test_another_size_moves_everything_and_loses_nothing(
     assert not failures, failures
     assert counts == sorted(counts)
     assert count(remote) == written[0]
-    assert sum(cluster.groups.values()) == 1
+    assert len(cluster.reserved) == 1
 
 
 def test_without_room_all_stays_as_it_was(
     remote: RemoteCompute, cluster: Any, table: TableSchema, batch_of: Callable[..., Batch]
 ) -> None:
     remote.write("t", batch_of(range(100)))
-    before, cluster.bundles = set(cluster.owners), 3
+    before, cluster.room = set(cluster.owners), {"n1": 3}
     with pytest.raises(QuotaExceeded):
         remote.reserve("d", 4 * OWNER_BYTES)
     assert set(cluster.owners) == before

@@ -158,7 +158,11 @@ def test_what_was_never_read_is_found_where_it_is_now(pair: Followed, is_tended:
             assert pair.followed.tend(Budget())
     now = {path.name for path in Path(pair.home.directory, "snapshots").rglob("shard-*")}
     assert before.isdisjoint(now)
+    opened = [each.partition for each in pair.followed._open.values()]
     pair.check()
+    # Who moved in time need not read anew.
+    is_same = [each.partition for each in pair.followed._open.values()] == opened
+    assert is_same == is_tended
 
 
 def test_shards_that_were_left_alone_are_let_go(pair: Followed) -> None:
@@ -168,6 +172,7 @@ def test_shards_that_were_left_alone_are_let_go(pair: Followed) -> None:
     pair.write(records(list(range(100)), chance))
     for at in range(3):
         pair.write(records([SHARD + at, SHARD + 1 + at], chance))
+        pair.followed.catch_up(Budget())
         pair.table.checkpoint()
         pair.followed.tend(Budget())
     parts = [

@@ -2,8 +2,8 @@
 
 Processes take partitions from each other while leases are good, over, given back or renewed at the
 same moment; appends go on in between. Whoever was deposed must neither append nor publish, and
-nobody may hold a partition while another's lease on it is good. On SQLite, and on PostgreSQL with
-transactions that are left open.
+nobody may hold a partition while another's lease on it is good. Owners give their places to others,
+which several would do at once. On SQLite, and on PostgreSQL with transactions that are left open.
 """
 
 import threading
@@ -15,8 +15,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from bitbrook.errors import Fenced
+from bitbrook.errors import Fenced, Overloaded
 from bitbrook.stores.log import Log, LogEntry
+from bitbrook.stores.owner_moves import OwnerMoves
 from bitbrook.stores.ownership import Epochs, Held, Ownership, Placement
 from bitbrook.stores.sql import open_engine
 from postgres_process import PostgresProcess
@@ -191,3 +192,60 @@ def test_a_stopped_append_keeps_nobody_from_taking_over(postgres: PostgresProces
     connection.invalidate()
     connection.close()
     engine.dispose()
+
+
+def test_of_several_who_would_move_an_owner_one_does(ownership: Ownership) -> None:
+    """All have seen the same; the second owner of the place is there once."""
+    moves, seen = OwnerMoves(ownership), [owner.name for owner in ownership.owners()]
+    begun: list[str] = []
+
+    def begin(number: int) -> None:
+        placement = Placement("d", 1, 2)
+        name = f"d.1.{number % 2}.0-1"
+        if moves.begin(placement, name, number % 2, seen=seen):
+            begun.append(name)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(begun) == 1
+    assert {owner.name for owner in ownership.owners()} - set(seen) == set(begun)
+
+
+def test_no_owner_moves_within_what_is_placed_anew(ownership: Ownership) -> None:
+    moves, seen = OwnerMoves(ownership), [owner.name for owner in ownership.owners()]
+    assert not moves.begin(Placement("d", 2, 2), "d.1.0.0-1", 0, seen=seen)
+    assert not moves.begin(Placement("other", 1, 2), "d.1.0.0-1", 0, seen=seen)
+    assert not moves.begin(Placement("d", 1, 2), "d.1.0.0-1", 0, seen=seen[1:])
+    ownership.place(Placement("d", 2, 1), ["d.2.0.0"])
+    seen.append("d.2.0.0")
+    assert not moves.begin(Placement("d", 1, 2), "d.1.0.0-1", 0, seen=seen)
+    assert moves.begin(Placement("d", 2, 1), "d.2.0.0-1", 0, seen=seen)
+
+
+def test_an_owner_is_forgotten_when_it_has_and_holds_nothing(ownership: Ownership) -> None:
+    """It still holds what was handed over; then a table is made that is assigned to it."""
+    moves, names = OwnerMoves(ownership), [owner.name for owner in ownership.owners()]
+    first, second = names
+    ownership.begin(first, "a", lease_s=LEASE_S)
+    taken(ownership, first, "a", "t.0", "t.1")
+    assert not moves.forget_idle(first)
+    assert moves.hand_over("t", first, second)
+    assert ownership.owners_of("t") == {0: second, 1: second}
+    assert not moves.forget_idle(first)
+    ownership.release("a", ["t.0", "t.1"])
+    ownership.assign({Held("u.0", "u", 0): first})
+    assert not moves.forget_idle(first)
+    assert moves.hand_over("u", first, second)
+    assert moves.forget_idle(first)
+    assert [owner.name for owner in ownership.owners()] == [second]
+    # Nothing goes to, or comes from, one that is forgotten.
+    assert not moves.forget_idle(first)
+    assert not moves.hand_over("t", second, first)
+    assert not moves.hand_over("t", first, second)
+    with pytest.raises(Overloaded, match="was replaced"):
+        ownership.assign({Held("v.0", "v", 0): first})
+    assert ownership.owners_of("t") == {0: second, 1: second}
+    assert ownership.owners_of("v") == {}
