@@ -101,8 +101,6 @@ class Replicas:
         """
         if not self._count:
             return False
-        if not self._count:
-            return False
         bundles, nodes = self._cluster.bundles(), self._cluster.nodes()
         groups = _groups_of(generation, self._count)
         for copy, group in enumerate(groups, 1):

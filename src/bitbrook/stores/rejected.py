@@ -1,7 +1,7 @@
 """Records that sources refused, as they are kept: a chunk a request, in a database of its own.
 
 Of its own, because whoever writes here must not make the log or the catalogue wait. What is written
-is durable when `write` returns. Chunks of a source count up and are read newest first. Knows
+is durable when a call returns. Chunks of a source count up and are read newest first. Knows
 nothing of what is in a chunk, nor of how much is to be kept.
 """
 
