@@ -33,6 +33,7 @@ IRIS = "iris"
 REST_S = 3
 SYSTEMS = os.environ.get("SYSTEMS", "bitbrook,duckdb,chdb").split(",")
 TABLES = os.environ.get("TABLES", "events,people,iris").split(",")
+QUESTIONS = os.environ.get("QUESTIONS", "")
 
 
 def main() -> None:
@@ -47,9 +48,11 @@ def main() -> None:
 
 
 def write(report: Report) -> None:
-    """Print a report, and write it to the results."""
+    """Print a report, and write it to the results if all was asked."""
     table = markdown(report)
     print(table)
+    if QUESTIONS:
+        return
     stem = HERE / "results" / f"{report.taken_on}-{report.scale:.0e}"
     stem.parent.mkdir(exist_ok=True)
     stem.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
@@ -71,7 +74,8 @@ def ask_all(
 ) -> Report:
     """Ask each workload whose table is there in turns, and close the systems."""
     workers = [worker for worker, _ in loaded]
-    there = [workload for workload in WORKLOADS if workload.table in TABLES]
+    asked = QUESTIONS.split(",") if QUESTIONS else [workload.name for workload in WORKLOADS]
+    there = [each for each in WORKLOADS if each.table in TABLES and each.name in asked]
     measured = [measure_workload(workload, workers, scale) for workload in there]
     for worker in workers:
         worker.close()
