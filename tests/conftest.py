@@ -1,5 +1,6 @@
 """What every test shares: settings, and one real server for those that speak HTTP."""
 
+import signal
 from collections.abc import Iterator
 
 import httpx
@@ -15,6 +16,9 @@ settings.register_profile(
     "bitbrook", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("bitbrook")
+
+# What a shell starts in the background ignores interrupts, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

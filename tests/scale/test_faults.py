@@ -152,11 +152,13 @@ def test_the_server_is_killed(stack: Stack, workload: Workload) -> None:
 def test_postgres_is_killed_and_comes_back(stack: Stack, workload: Workload) -> None:
     stack.postgres.process.kill()
     stack.postgres.process.wait()
-    refused = sum(workload.failures.values())
-    eventually(lambda: sum(workload.failures.values()) > refused)
-    # Whoever looks at the metrics meanwhile sees it.
-    eventually(lambda: leases_over(stack) == leases(stack) > 0)
-    stack.postgres.start()
+    try:
+        refused = sum(workload.failures.values())
+        eventually(lambda: sum(workload.failures.values()) > refused)
+        # Whoever looks at the metrics meanwhile sees it, also for the first time.
+        eventually(lambda: leases_over(stack) == leases(stack) > 0)
+    finally:
+        stack.postgres.start()
     eventually(lambda: leases_over(stack) == 0)
 
 

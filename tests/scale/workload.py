@@ -28,6 +28,7 @@ SCHEMA: dict[str, Any] = {
         {"name": "number", "path": ["number"], "type": "int"},
     ],
 }
+GIVEN_UP_AFTER_S = 60.0
 RETRY_S = 0.1
 
 
@@ -49,6 +50,7 @@ class Workload:
         self.longest_s = 0.0
         self._server = server
         self._is_done = threading.Event()
+        self._is_given_up = threading.Event()
         self._threads = [
             threading.Thread(target=self._write, args=(number,)) for number in range(CLIENTS)
         ] + [threading.Thread(target=self._read)]
@@ -60,6 +62,10 @@ class Workload:
 
     def __exit__(self, *exception: object) -> None:
         self._is_done.set()
+        for thread in self._threads:
+            thread.join(GIVEN_UP_AFTER_S)
+        # Else a test that has failed would wait for ever for what it has broken.
+        self._is_given_up.set()
         for thread in self._threads:
             thread.join()
 
@@ -100,6 +106,8 @@ class Workload:
             body = {"records": [*records, {"value": hot}]}
             began_s = time.monotonic()
             while not self._is_stored(clients, tag, body):
+                if self._is_given_up.is_set():
+                    return
                 time.sleep(RETRY_S)
             self.history.note(f"hot/{client_number}", number, began_s, is_write=True)
             self.acknowledged.add(tag)

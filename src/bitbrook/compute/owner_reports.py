@@ -64,6 +64,10 @@ class OwnerReports:
             for owner in self._owners
         ]
 
+    def note(self, owners: list[OwnerState]) -> None:
+        """Take note of all owners, as they have just been looked up."""
+        self._owners, self._seen_s = owners, SYSTEM_CLOCK.monotonic_s()
+
     def close(self) -> None:
         """Ask no more; what is being asked is waited for."""
         self._thread.shutdown()
@@ -71,7 +75,7 @@ class OwnerReports:
     def _ask(self) -> None:
         try:
             owners = self._ownership.owners()
-            self._owners, self._seen_s = owners, SYSTEM_CLOCK.monotonic_s()
+            self.note(owners)
             self._is_database_away = False
             begun = [owner.name for owner in owners if owner.process]
             self._figures = call_all(self._cluster, begun, "figures", timeout_s=ANSWERED_WITHIN_S)

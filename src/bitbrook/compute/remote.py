@@ -122,6 +122,7 @@ class RemoteCompute:
             self._cluster,
             self._placing,
             stalled_s=settings.stalled_s,
+            on_look=self._reports.note,
         )
         self._rebalancing = Rebalancing(
             self._ownership,

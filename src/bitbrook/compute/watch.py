@@ -7,6 +7,7 @@ mended at once is told to whoever asks for the state of a deployment.
 """
 
 import threading
+from collections.abc import Callable
 
 from bitbrook.clock import SYSTEM_CLOCK
 from bitbrook.compute.cluster import Cluster, Unreachable, call
@@ -36,12 +37,14 @@ class Watch:
         placing: Placing,
         *,
         stalled_s: float,
+        on_look: Callable[[list[OwnerState]], None],
     ) -> None:
-        """Begin. `stalled_s`: for how long a lease must be over."""
+        """Begin. `stalled_s`: for how long a lease must be over. `on_look`: is told all owners."""
         self._ownership = ownership
         self._cluster = cluster
         self._placing = placing
         self._stalled_s = stalled_s
+        self._on_look = on_look
         self._unbegun_s: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._is_closing = threading.Event()
@@ -74,6 +77,7 @@ class Watch:
     def _look(self) -> None:
         faults: dict[str, str] = {}
         owners = self._ownership.owners()
+        self._on_look(owners)
         now_s = SYSTEM_CLOCK.monotonic_s()
         unbegun = {owner.name for owner in owners if not owner.process}
         self._unbegun_s = {name: self._unbegun_s.get(name, now_s) for name in unbegun}
