@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from api_client import ask_sql, unique_name
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.questions import CountRecords
-from bitbrook.compute.owner import OwnerSettings
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.requests import Asked, Refusal, Sent, Spending, form_of
 from bitbrook.compute.routing import split_batch
 from bitbrook.engine.batch import Batch, Operation, OperationKind, decode_batch, encode_batch

@@ -24,7 +24,7 @@ import pytest
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.questions import CountRecords
-from bitbrook.compute.owner import OwnerSettings
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.requests import Asked, Refusal, Sent, Spending, form_of
 from bitbrook.engine.batch import Batch, Operation, OperationKind, decode_batch, encode_batch
 from bitbrook.engine.upkeep import UpkeepPolicy

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bitbrook.clock import SYSTEM_CLOCK, Clock
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.compute import Compute
 from bitbrook.compute.local import LocalCompute
-from bitbrook.compute.owner import OwnerSettings
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.errors import InvalidValue

@@ -9,19 +9,15 @@ the owner one does both and the other neither.
 Nothing here knows Ray: an owner is an object whose methods are called from several threads.
 """
 
-import os
 import secrets
-import shutil
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from bitbrook.algebra.budget import Budget, WouldWait
 from bitbrook.algebra.partials import AnyPartial
+from bitbrook.compute.actor import Actor, OwnerSettings, open_store
 from bitbrook.compute.caches import caches_of
 from bitbrook.compute.holdings import Elsewhere, Holdings
 from bitbrook.compute.lease import Lease
@@ -39,23 +35,18 @@ from bitbrook.compute.requests import (
 )
 from bitbrook.compute.under_way import UnderWay
 from bitbrook.engine.batch import Batch, decode_batch
-from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Written
 from bitbrook.errors import BitbrookError, Fenced, OutcomeUnknown, Stopping, TableNotFound
 from bitbrook.stores.log import Log
-from bitbrook.stores.open_snapshots import open_snapshots
 from bitbrook.stores.ownership import Epochs, Ownership, end_stalled_transactions
-from bitbrook.stores.snapshots import SnapshotStore
 from bitbrook.stores.sql import open_engine
-from bitbrook.telemetry.logs import configure_logging, get_logger
+from bitbrook.telemetry.logs import get_logger
 from bitbrook.telemetry.metrics import resident_bytes
 from bitbrook.telemetry.stages import checkpoint_counts
 
 LOGGER = get_logger(__name__)
 
 RECONCILED_EVERY_S = 1.0
-OPEN_AGAIN_AFTER_S = 0.5
-BEGIN_WAIT_S = 5.0
 SEEN_PAUSE_S = 0.001
 ROWS_SENT_MAX = 1_000
 """Fields of more rows than this are counted by the partitions apart."""
@@ -63,40 +54,10 @@ ROWS_SENT_MAX = 1_000
 Answer = TypeVar("Answer")
 
 
-@dataclass(slots=True, frozen=True)
-class OwnerSettings:
-    """What every owner of an installation is told. Places as in the settings of a server."""
-
-    log_database: str
-    storage: str
-    cache_directory: str
-    cache_bytes_max: int
-    lease_s: float
-    upkeep_policy: UpkeepPolicy
-    log_level: str = "info"
-
-
-class Owner:
+class Owner(Actor["_Running"]):
     """The owner of a name, in this process. It begins by itself and may be called at once."""
 
-    def __init__(self, name: str, settings: OwnerSettings) -> None:
-        configure_logging(settings.log_level)
-        self.name = name
-        self._settings = settings
-        self._running: _Running | None = None
-        self._is_closing = threading.Event()
-        self._has_begun = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="owner", daemon=True)
-        self._thread.start()
-
-    def ping(self) -> str:
-        """Return the name of the process once it has opened what is assigned to it, else ""."""
-        self._has_begun.wait(BEGIN_WAIT_S)
-        return self._running.process if self._running and self._has_begun.is_set() else ""
-
-    def process_id(self) -> int:
-        """Return the operating system's number of the process."""
-        return os.getpid()
+    kind = "owner"
 
     def ask(self, asked: Asked) -> list[AnyPartial] | Refusal:
         """Return the partials of the partitions asked, in one where that can be."""
@@ -135,14 +96,6 @@ class Owner:
         """Write what changed to the snapshots and trim the log."""
         return self._answered(lambda running: running.compute.checkpoint())
 
-    def close(self) -> None:
-        """Finish what was submitted and hold nothing any more."""
-        self._is_closing.set()
-        self._thread.join()
-        running, self._running = self._running, None
-        if running is not None:
-            running.close()
-
     def _answered(self, work: Callable[["_Running"], Answer]) -> Answer | Refusal:
         """Return what work gives, or why it does not; nothing of ours is raised over a border."""
         running = self._running
@@ -159,25 +112,16 @@ class Owner:
         except (BitbrookError, WouldWait) as error:
             return Refusal(error)
 
-    def _run(self) -> None:
-        """Open what is assigned, and see to it that it stays so."""
-        while not self._is_closing.is_set():
-            wait_s = OPEN_AGAIN_AFTER_S
-            try:
-                if self._running is None:
-                    self._running = _Running(self.name, self._settings)
-                if self._running.is_over:
-                    self._running.holdings.close_all(abandons=True)
-                    return
-                self._running.holdings.reconcile_all()
-                self._has_begun.set()
-                wait_s = RECONCILED_EVERY_S
-            except BitbrookError as error:
-                LOGGER.warning("an owner cannot go on yet", owner=self.name, reason=error.message)
-            except Exception:
-                # The edge of this thread: what cannot be opened now may be later.
-                LOGGER.exception("an owner cannot go on yet", owner=self.name)
-            self._is_closing.wait(wait_s)
+    def _begin(self) -> "_Running":
+        return _Running(self.name, self._settings)
+
+    def _tend(self, running: "_Running") -> float | None:
+        """Open what is assigned, unless another process is the owner."""
+        if running.is_over:
+            running.holdings.close_all(abandons=True)
+            return None
+        running.holdings.reconcile_all()
+        return RECONCILED_EVERY_S
 
 
 class _Running:
@@ -226,7 +170,6 @@ class _Running:
             self.compute.close()
             self._dispose()
             raise
-        LOGGER.info("an owner began", owner=name, process=self.process)
 
     def ask(self, asked: Asked) -> list[AnyPartial]:
         """Return the partials of the partitions asked, in one where that can be."""
@@ -358,21 +301,6 @@ class _Running:
     def _dispose(self) -> None:
         self._database.dispose()
         self._log_database.dispose()
-
-
-def open_store(
-    settings: OwnerSettings, name: str, names: Collection[str], *, home: str = "owners"
-) -> SnapshotStore:
-    """Return the snapshot store of an installation, with a cache for one process alone.
-
-    `names`: of those that there are in its `home`; the caches of others, which were replaced, go.
-    """
-    caches = Path(settings.cache_directory) / home
-    if caches.is_dir():
-        for directory in caches.iterdir():
-            if directory.name not in names:
-                shutil.rmtree(directory, ignore_errors=True)
-    return open_snapshots(settings.storage, caches / name, cache_bytes=settings.cache_bytes_max)
 
 
 def _counts_of(batch: Batch) -> list[int]:

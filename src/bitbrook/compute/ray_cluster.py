@@ -24,8 +24,9 @@ from ray.util import (
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from bitbrook.clock import SYSTEM_CLOCK
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.cluster import Bundle, Node, Unreachable
-from bitbrook.compute.owner import Owner, OwnerSettings
+from bitbrook.compute.owner import Owner
 from bitbrook.compute.replica import Replica
 from bitbrook.compute.spreading import spread
 from bitbrook.errors import InvalidValue, PartitionUnavailable, QuotaExceeded

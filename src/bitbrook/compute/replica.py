@@ -9,17 +9,15 @@ Whatever keeps it from answering is no last word: the owner may be asked. Only w
 itself runs into (its time, its memory) is. Nothing here knows Ray.
 """
 
-import os
 import secrets
-import threading
 from collections.abc import Callable
 
 from bitbrook.algebra.budget import WouldWait
 from bitbrook.bitmap.kernels import warm
+from bitbrook.compute.actor import Actor, OwnerSettings, open_store
 from bitbrook.compute.followed import Followed
 from bitbrook.compute.holdings import Elsewhere
 from bitbrook.compute.merge import merged_early
-from bitbrook.compute.owner import OwnerSettings, open_store
 from bitbrook.compute.replicas import names_of_replicas, slot_of
 from bitbrook.compute.requests import Asked, Parts, Refusal, ReplicaAnswer
 from bitbrook.compute.under_way import UnderWay
@@ -30,40 +28,22 @@ from bitbrook.stores.following import Following
 from bitbrook.stores.log import Log
 from bitbrook.stores.ownership import Ownership
 from bitbrook.stores.sql import open_engine
-from bitbrook.telemetry.logs import configure_logging, get_logger
+from bitbrook.telemetry.logs import get_logger
 
 LOGGER = get_logger(__name__)
 
 FOLLOWED_EVERY_S = 0.5
 """Whatever comes in between is applied when a question comes, which waits for it then."""
 
-BEGIN_AGAIN_AFTER_S = 0.5
-BEGIN_WAIT_S = 5.0
 
-
-class Replica:
+class Replica(Actor["_Running"]):
     """The replica of a name, in this process. It begins by itself and may be called at once."""
 
+    kind = "replica"
+
     def __init__(self, name: str, settings: OwnerSettings) -> None:
-        configure_logging(settings.log_level)
-        self.name = name
-        self._settings = settings
-        self._process = secrets.token_hex(8)
-        self._running: _Running | None = None
         self._under_way = UnderWay()
-        self._is_closing = threading.Event()
-        self._has_begun = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
-        self._thread.start()
-
-    def ping(self) -> str:
-        """Return the name of the process once it has opened what its owner has, else ""."""
-        self._has_begun.wait(BEGIN_WAIT_S)
-        return self._process if self._has_begun.is_set() else ""
-
-    def process_id(self) -> int:
-        """Return the operating system's number of the process."""
-        return os.getpid()
+        super().__init__(name, settings)
 
     def ask(self, asked: Asked) -> ReplicaAnswer | Refusal:
         """Return the partials of the partitions asked, and what they have seen."""
@@ -88,14 +68,6 @@ class Replica:
         """End what is being asked under this name."""
         self._under_way.cancel(statement)
 
-    def close(self) -> None:
-        """Follow nothing any more."""
-        self._is_closing.set()
-        self._thread.join()
-        running, self._running = self._running, None
-        if running is not None:
-            running.close()
-
     def _answered(self, work: Callable[[Followed], ReplicaAnswer]) -> ReplicaAnswer | Refusal:
         """Return what work gives, or why it does not; nothing of ours is raised over a border."""
         running = self._running
@@ -115,23 +87,13 @@ class Replica:
             LOGGER.exception("a replica cannot answer", replica=self.name)
             return Refusal(Stopping(f"replica {self.name}: {error!r}"), is_elsewhere=True)
 
-    def _run(self) -> None:
-        """Follow what the slot's owner has, and see to it that it stays so."""
-        while not self._is_closing.is_set():
-            wait_s = BEGIN_AGAIN_AFTER_S
-            try:
-                if self._running is None:
-                    self._running = _Running(self.name, self._settings)
-                    LOGGER.info("a replica began", replica=self.name, process=self._process)
-                self._running.followed.bring()
-                self._has_begun.set()
-                wait_s = FOLLOWED_EVERY_S
-            except BitbrookError as error:
-                LOGGER.warning("a replica cannot follow", replica=self.name, reason=error.message)
-            except Exception:
-                # The edge of this thread: what cannot be followed now may be later.
-                LOGGER.exception("a replica cannot follow", replica=self.name)
-            self._is_closing.wait(wait_s)
+    def _begin(self) -> "_Running":
+        return _Running(self.name, self._settings)
+
+    def _tend(self, running: "_Running") -> float | None:
+        """Follow what the slot's owner has."""
+        running.followed.bring()
+        return FOLLOWED_EVERY_S
 
 
 class _Running:
@@ -143,6 +105,7 @@ class _Running:
         Raises:
             Overloaded: the log's database cannot be reached.
         """
+        self.process = secrets.token_hex(8)
         bound_arenas()
         self._database = open_engine(settings.log_database)
         try:

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.cluster import Bundle, Node, Unreachable
-from bitbrook.compute.owner import Owner, OwnerSettings
+from bitbrook.compute.owner import Owner
 from bitbrook.compute.replica import Replica
 from bitbrook.compute.spreading import spread
 from bitbrook.engine.batch import Batch, Operation, OperationKind

@@ -33,8 +33,8 @@ from bitbrook.algebra.questions import (
     RecordIds,
     ValueCounts,
 )
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.answer_sizes import size_of
-from bitbrook.compute.owner import OwnerSettings
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import LimitExceeded, Overloaded

@@ -17,7 +17,7 @@ import pytest
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.questions import CountRecords
-from bitbrook.compute.owner import OwnerSettings
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.placing import OwnerName
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.engine.batch import Batch

@@ -15,7 +15,8 @@ import pytest
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.questions import CountRecords
-from bitbrook.compute.owner import Owner, OwnerSettings
+from bitbrook.compute.actor import OwnerSettings
+from bitbrook.compute.owner import Owner
 from bitbrook.compute.requests import Asked, Spending, form_of
 from bitbrook.engine.recovery import partition_name
 from bitbrook.schema.field_types import TableSchema

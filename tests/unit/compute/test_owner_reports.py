@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bitbrook.compute.owner import OwnerSettings
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import PartitionUnavailable

@@ -26,8 +26,8 @@ from bitbrook.algebra.questions import (
     NumberTotals,
     RecordIds,
 )
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.holdings import Elsewhere
-from bitbrook.compute.owner import OwnerSettings
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.compute.requests import Parts, Refusal
 from bitbrook.engine.batch import Batch

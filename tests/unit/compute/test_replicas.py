@@ -25,7 +25,7 @@ from bitbrook.algebra.questions import (
     RecordIds,
 )
 from bitbrook.compute import hedging
-from bitbrook.compute.owner import OwnerSettings
+from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.compute.requests import Asked, Refusal, ReplicaAnswer, Spending, form_of
 from bitbrook.engine.batch import Batch
