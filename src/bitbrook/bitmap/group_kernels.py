@@ -37,6 +37,25 @@ def refine_groups_at(positions, numbers, base, first, radix, groups):  # type: i
 
 
 @compiled
+def refine_cells(numbers, present, radix, cells):  # type: ignore[no-untyped-def]
+    """Make of each slot's cell (uint32), a group that may lack rows, `cell * radix + code`.
+
+    The code is one more than the row code in `numbers` (any unsigned type), and 0 for no row:
+    `numbers` are 0 where bit p of the words `present` is not set, as `Values` keeps them, and slots
+    beyond them have none.
+    """
+    for i in range(len(present)):
+        word = present[i]
+        start = i * 64
+        for bit in range(min(64, len(numbers) - start)):
+            has_row = np.uint32((word >> np.uint64(bit)) & np.uint64(1))
+            code = np.uint32(numbers[start + bit]) + has_row
+            cells[start + bit] = cells[start + bit] * radix + code
+    for slot in range(len(numbers), len(cells)):
+        cells[slot] *= radix
+
+
+@compiled
 def count_in_words(groups, words, counts):  # type: ignore[no-untyped-def]
     """Count the selected slots of each group. `groups`: any unsigned type.
 

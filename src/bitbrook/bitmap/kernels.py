@@ -8,7 +8,6 @@ adds a kernel, or calls one with other types, adds the call here.
 import numpy as np
 
 from bitbrook.bitmap import (
-    cube_kernels,
     group_kernels,
     key_kernels,
     key_table,
@@ -95,8 +94,7 @@ def _warm_groups() -> None:
         )
     for kind in (np.uint8, np.uint16, np.uint32):
         numbers = read_only(np.zeros(64, dtype=kind))
-        cube_kernels.refine_cells(numbers, read_only(words), np.uint32(1), groups)
-    cube_kernels.count_cells(read_only(groups), np.zeros(1, dtype=np.uint32))
+        group_kernels.refine_cells(numbers, read_only(words), np.uint32(1), groups)
     entries = np.zeros(1, dtype=np.int64)
     group_kernels.total_entries(entries, entries, sums)
     group_kernels.extremes_of_entries(entries, entries, counts, sums)

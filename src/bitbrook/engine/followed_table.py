@@ -24,7 +24,7 @@ from bitbrook.engine.locks import ReadWriteLock
 from bitbrook.engine.manifest import Manifest, decode_manifest, sequence_at
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.recovery import partition_name, recover_table, replay
-from bitbrook.engine.resting import idle_shards, rest
+from bitbrook.engine.resting import rest_idle
 from bitbrook.engine.shard_block import move_untouched
 from bitbrook.errors import Damaged, Overloaded, TableNotFound
 from bitbrook.schema.field_types import TableSchema
@@ -199,8 +199,7 @@ class FollowedTable:
         if is_due:
             with self._lock.writing():
                 for each in self._open.values():
-                    for field_shard, view in each.partition.expired_views(now_s):
-                        del field_shard.views[view]
+                    each.partition.expire_views(now_s)
 
     def _evaluate(self, question: Question, budget: Budget, numbers: Collection[int]) -> Shown:
         with self._lock.reading(may_wait=budget.may_wait):
@@ -303,16 +302,14 @@ class FollowedTable:
                 shard.stored_sequence = stored.sequence
                 move_untouched(shard, pieces)
         opened.manifest = manifest
-        with self._lock.reading():
-            idle = idle_shards(opened.partition, since=before.sequence)
-        pieces_of = [
-            self._snapshots.read(manifest.partition, manifest.shards[shard.number].block)
-            for shard in idle
-        ]
-        with self._lock.writing():
-            gone = [rest(shard, pieces) for shard, pieces in zip(idle, pieces_of, strict=True)]
-        # Freed here, where nobody waits for it.
-        gone.clear()
+        rest_idle(
+            opened.partition,
+            manifest,
+            self._snapshots,
+            since=before.sequence,
+            reading=self._lock.reading,
+            writing=self._lock.writing,
+        )
 
 
 def _has_gap(opened: _Open, look: Look) -> bool:

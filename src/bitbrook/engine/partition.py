@@ -69,6 +69,11 @@ class Partition:
             for view in expired_views(shard.fields[field.id].views, field.ttl_s, now_s)
         ]
 
+    def expire_views(self, now_s: float) -> None:
+        """Drop these views."""
+        for field_shard, view in self.expired_views(now_s):
+            del field_shard.views[view]
+
     def apply(self, sequence: int, batch: Batch, *, first: int | None = None) -> list[int]:
         """Apply the next batch; return how many values each of its operations changed.
 

@@ -23,10 +23,8 @@ from bitbrook.engine.checkpoint import checkpoint_partition, delete_former, dele
 from bitbrook.engine.columns import check_columns
 from bitbrook.engine.evaluate import evaluate
 from bitbrook.engine.locks import ReadWriteLock
-from bitbrook.engine.manifest import Manifest
-from bitbrook.engine.partition import Partition
 from bitbrook.engine.recovery import Recovered, partition_name, recover_table
-from bitbrook.engine.resting import idle_shards, rest
+from bitbrook.engine.resting import rest_idle
 from bitbrook.engine.statistics import TableStatistics, few_rows, statistics_of
 from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Part, Write, Writer, Written
@@ -272,8 +270,7 @@ class Table:
         if is_due:
             with self._lock.writing():
                 for partition in self._partitions:
-                    for field_shard, view in partition.expired_views(now_s):
-                        del field_shard.views[view]
+                    partition.expire_views(now_s)
                 self._changes += 1
 
     def close(self) -> None:
@@ -330,24 +327,18 @@ class Table:
                 # are not known here. Whoever reads beside has until the next checkpoint to move.
                 delete_former(self._former[number], before, self._snapshots)
                 self._former[number] = before
-            self._rest(partition, now, since=before.sequence)
+            rest_idle(
+                partition,
+                now,
+                self._snapshots,
+                since=before.sequence,
+                reading=self._reading,
+                writing=self._lock.writing,
+            )
         with self._lock.writing():
             self._unstored_bytes -= covered_bytes
             self._unstored_since_s = started_s
         give_back()
-
-    def _rest(self, partition: Partition, manifest: Manifest, *, since: int) -> None:
-        """Let the shards go back to their blocks that were left alone since the batch `since`."""
-        with self._reading():
-            idle = idle_shards(partition, since=since)
-        pieces = [
-            self._snapshots.read(manifest.partition, manifest.shards[shard.number].block)
-            for shard in idle
-        ]
-        with self._lock.writing():
-            gone = [rest(shard, each) for shard, each in zip(idle, pieces, strict=True)]
-        # Freed here, where nobody waits for it.
-        gone.clear()
 
     def _leave(self) -> None:
         self.fail(Stopping(f"table {self.schema.name!r} is closed"))

@@ -18,7 +18,7 @@ import pytest
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.expressions import HasRow
 from bitbrook.algebra.questions import CountRecords, NumberTotals, RowCounts
-from bitbrook.engine import table as table_module
+from bitbrook.engine import resting
 from bitbrook.engine.batch import TIME_SUFFIX, Batch, Operation, OperationKind
 from bitbrook.engine.partition import Partition
 from bitbrook.engine.resting import idle_shards
@@ -248,7 +248,7 @@ def test_shards_left_alone_go_back_to_their_blocks(
     table.checkpoint()
     _write_amount(table, batch_of, SHARD, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(table_module, "idle_shards", write_before)
+        patch.setattr(resting, "idle_shards", write_before)
         patch.setattr(table, "_reading", nullcontext)
         table.checkpoint()
     assert table.evaluate(QUESTIONS["amount"], Budget())[0].total == sum(ids) - SHARD + 77 + 3

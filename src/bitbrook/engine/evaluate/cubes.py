@@ -22,10 +22,11 @@ import numpy.typing as npt
 
 from bitbrook.algebra.expressions import All, Expression, HasRow, HasValue, Intersect
 from bitbrook.algebra.memory import machine_bytes
-from bitbrook.bitmap.cube_kernels import count_cells, refine_cells
+from bitbrook.bitmap.group_kernels import count_in_words, refine_cells
 from bitbrook.bitmap.thawed import Ledger
-from bitbrook.bitmap.word_kernels import SHARD_WIDTH, read_only
+from bitbrook.bitmap.word_kernels import SHARD_WORDS, read_only
 from bitbrook.engine.evaluate.reading import ALL_TIMES, Codes, Reading
+from bitbrook.engine.evaluate.scratch import scratch_numbers
 from bitbrook.engine.evaluate.totals import values_of
 from bitbrook.engine.shard import Shard
 from bitbrook.schema.field_types import FieldSchema
@@ -228,7 +229,7 @@ class _Kept:
 
 _kept: WeakKeyDictionary[Shard, _Kept] = WeakKeyDictionary()
 _lock = threading.Lock()
-_scratch = threading.local()
+_EVERYWHERE = read_only(np.full(SHARD_WORDS, ~np.uint64(0)))
 
 
 def _find(
@@ -255,9 +256,8 @@ def _find(
 
 def _made(shard: Shard, axes: Sequence[FieldSchema], sizes: Sequence[int]) -> Cube:
     """Return the cube of a shard; place 0 of each axis is of records without a row."""
-    cells = _scratch_cells()
+    cells = scratch_numbers()
     cells[:] = 0
-    end = 0
     for field, size in zip(axes, sizes, strict=True):
         values = values_of(shard, field.id)
         if values is None:
@@ -266,18 +266,8 @@ def _made(shard: Shard, axes: Sequence[FieldSchema], sizes: Sequence[int]) -> Cu
         refine_cells(
             read_only(values.numbers), read_only(values.present), np.uint32(size + 1), cells
         )
-        end = max(end, len(values.numbers))
-    counts = np.zeros([size + 1 for size in sizes], dtype=np.uint32)
-    flat = counts.reshape(-1)
-    count_cells(read_only(cells[:end]), flat)
+    counts = np.zeros(math.prod(size + 1 for size in sizes), dtype=np.int64)
+    count_in_words(read_only(cells), _EVERYWHERE, counts)
     # Positions without any row may be nobody's.
-    flat[0] = shard.record_count - flat[1:].sum()
-    return counts
-
-
-def _scratch_cells() -> npt.NDArray[np.uint32]:
-    """Return a cell for every position, of any content: this thread's own, for one cube."""
-    found: npt.NDArray[np.uint32] | None = getattr(_scratch, "cells", None)
-    if found is None:
-        found = _scratch.cells = np.empty(SHARD_WIDTH, dtype=np.uint32)
-    return found
+    counts[0] = shard.record_count - counts[1:].sum()
+    return counts.astype(np.uint32).reshape([size + 1 for size in sizes])

@@ -9,7 +9,6 @@ numbered as they are met.
 """
 
 import math
-import threading
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -42,6 +41,7 @@ from bitbrook.engine.evaluate.measures import (
 )
 from bitbrook.engine.evaluate.members import Members
 from bitbrook.engine.evaluate.reading import Reading, rows_of
+from bitbrook.engine.evaluate.scratch import scratch_numbers
 from bitbrook.engine.evaluate.select import Selector, plan_selection
 from bitbrook.engine.evaluate.sweep import sweep
 from bitbrook.engine.shard import Shard
@@ -71,8 +71,6 @@ MEASURE_BYTES: Final = 64
 number or a text; each measure, as totals and as an integer of any size."""
 
 CODE_BITS: Final = 32
-
-_scratch = threading.local()
 
 
 def group_records(question: GroupRecords, reading: Reading) -> GroupsPartial:
@@ -288,7 +286,7 @@ class _Groups:
 
     def _combine_vectors(self, shard: Shard) -> None:
         """Give each position the group of its codes in all single-valued keys."""
-        groups = self._vector_groups = _scratch_groups()
+        groups = self._vector_groups = scratch_numbers()
         if not self._vectors:
             groups[:] = 0
         for index, key in enumerate(self._vectors):
@@ -418,11 +416,3 @@ class _Groups:
             column[:] = state.results(found)
             measures.append(column)
         return GroupsPartial(keys, nulls, self.counts[found], measures)
-
-
-def _scratch_groups() -> npt.NDArray[np.uint32]:
-    """Return a group for every position, of any content: this thread's own, for one question."""
-    found: npt.NDArray[np.uint32] | None = getattr(_scratch, "groups", None)
-    if found is None:
-        found = _scratch.groups = np.empty(SHARD_WIDTH, dtype=np.uint32)
-    return found

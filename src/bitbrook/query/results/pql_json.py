@@ -111,8 +111,7 @@ def pair(rows: Rows, counts: npt.NDArray[np.int64]) -> bytes:
     """Return the one pair given or, if there is none, the pair of nothing."""
     if len(counts) == 0:
         return b'{"id":0,"key":"","count":0}'
-    text: str = _pairs(rows, counts)[0].as_py()
-    return text.encode()
+    return pairs(rows, counts)[1:-1]
 
 
 def _pairs(rows: Rows, counts: npt.NDArray[np.int64]) -> Text:
