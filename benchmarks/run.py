@@ -15,9 +15,8 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.bandwidth import bytes_per_s
+from benchmarks.page import keep
 from benchmarks.records import ensure_files
 from benchmarks.report import Measured, Report, Sizes, markdown
 from benchmarks.systems.base import Answer
@@ -51,12 +50,8 @@ def write(report: Report) -> None:
     """Print a report, and write it to the results if all was asked."""
     table = markdown(report)
     print(table)
-    if QUESTIONS:
-        return
-    stem = HERE / "results" / f"{report.taken_on}-{report.scale:.0e}"
-    stem.parent.mkdir(exist_ok=True)
-    stem.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    stem.with_suffix(".md").write_text(table)
+    if not QUESTIONS:
+        keep(f"{report.scale:.0e}", report, table)
 
 
 def measure(scale: int, files: dict[str, list[Path]], directory: Path) -> Report:

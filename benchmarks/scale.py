@@ -19,13 +19,13 @@ import numpy as np
 from tests.postgres_process import PostgresProcess
 
 from benchmarks.clients import Clients, Load, Requests, query_requests
+from benchmarks.page import keep
 from benchmarks.ray_nodes import RayNodes
 from benchmarks.records import COUNTRIES, SPECIES, SPECIES_SHARES, zipf_shares
 from benchmarks.scale_report import FannedOut, Latency, Measured, Recovered, Report, markdown
 from benchmarks.server import FIELDS, Server
 from bitbrook.clock import SYSTEM_CLOCK
 
-HERE = Path(__file__).parent
 SCALE = int(float(os.environ.get("SCALE", "80000")))
 SECONDS = float(os.environ.get("SECONDS", "2"))
 RECOVERY = [int(each) for each in os.environ.get("RECOVERY", "1000,10000,100000,500000").split(",")]
@@ -114,11 +114,9 @@ def main() -> None:
     finally:
         stack.close()
         shutil.rmtree(directory, ignore_errors=True)
-    page = markdown(report)
-    print(page)
-    path = HERE / "results" / f"{report.taken_on}-scale"
-    path.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    path.with_suffix(".md").write_text(page)
+    tables = markdown(report)
+    print(tables)
+    keep("scale", report, tables)
 
 
 def run(stack: Stack, directory: Path) -> Report:

@@ -39,9 +39,9 @@ from bitbrook.schema.field_types import TableSchema
 from bitbrook.stores.log import Log
 from bitbrook.stores.ownership import Ownership
 from bitbrook.stores.sql import open_engine
+from scale.counted_ingest import counted_ingest
 from scale.namespace import Namespace, is_reached
 from scale.stack import ENVIRONMENT, LEASE_S, Running, Stack, eventually
-from scale.test_faults import check_log
 from scale.workload import Workload
 
 BEFORE = 10
@@ -225,15 +225,8 @@ def inside(
 @pytest.fixture
 def workload(stack: Stack, api: httpx.Client, deployment_id: str) -> Iterator[Workload]:
     """An ingest that has begun, and is held against what is there at the end."""
-    workload = Workload(api, deployment_id, lambda: stack.server)
-    with workload:
-        workload.wait_for(BEFORE)
+    with counted_ingest(stack, api, deployment_id, before=BEFORE, after=AFTER) as workload:
         yield workload
-        workload.wait_for(AFTER)
-    workload.check(api)
-    table = api.get(f"/v1/tables/{deployment_id}/{workload.table}").json()["id"]
-    check_log(stack, table, workload.acknowledged)
-    sys.stdout.write(f"longest answer {workload.longest_s:.1f} s; {dict(workload.failures)}\n")
 
 
 def wires_are(far: Namespace, stack: Stack, *, cluster: bool, database: bool) -> bool:

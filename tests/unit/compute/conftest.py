@@ -1,9 +1,11 @@
 """Owners in this process: everything of a cluster but its network."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.cluster import Bundle, Node, Unreachable
 from bitbrook.compute.owner import Owner
+from bitbrook.compute.remote import RemoteCompute, RemoteSettings
 from bitbrook.compute.replica import Replica
 from bitbrook.compute.spreading import spread
 from bitbrook.engine.batch import Batch, Operation, OperationKind
@@ -20,6 +23,10 @@ from bitbrook.engine.upkeep import UpkeepPolicy
 from bitbrook.engine.writer import Written
 from bitbrook.errors import QuotaExceeded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
+from bitbrook.stores.log import Log
+from bitbrook.stores.open_snapshots import open_snapshots
+from bitbrook.stores.ownership import Ownership
+from bitbrook.stores.sql import open_engine
 
 LEASE_S = 0.4
 PARTITIONS = 4
@@ -170,6 +177,36 @@ def cluster(owner_settings: OwnerSettings) -> Iterator[ThreadCluster]:
     cluster = ThreadCluster(owner_settings)
     yield cluster
     cluster.close()
+
+
+@pytest.fixture
+def make_server(
+    cluster: ThreadCluster, owner_settings: OwnerSettings, tmp_path: Path
+) -> Iterator[Callable[..., RemoteCompute]]:
+    """Makes servers of the cluster, with `RemoteSettings` of these names; all are closed."""
+    numbers = itertools.count()
+    with ExitStack() as closing:
+        # A server leaves its cluster, whose owners go on: here they would end.
+        closing.callback(cluster.__dict__.pop, "close", None)
+        cluster.__dict__["close"] = lambda: None
+
+        def make(**settings: Any) -> RemoteCompute:
+            database = open_engine(owner_settings.log_database)
+            closing.callback(database.dispose)
+            given = {"stalled_s": 30.0, **settings}
+            server = RemoteCompute(
+                RemoteSettings(BUNDLE_BYTES, PARTITIONS, **given),
+                cluster,
+                log=Log(database),
+                snapshots=open_snapshots(
+                    owner_settings.storage, tmp_path / f"cache{next(numbers)}"
+                ),
+                ownership=Ownership(database),
+            )
+            closing.callback(server.close)
+            return server
+
+        yield make
 
 
 def keyed_batch(numbers: Sequence[int], *, tag: str = "a") -> Batch:

@@ -4,8 +4,7 @@ Each owner answers less than a statement may take and all of them together more;
 together hold more than all may. Each is refused with the figure, and what it held is given back.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -33,16 +32,11 @@ from bitbrook.algebra.questions import (
     RecordIds,
     ValueCounts,
 )
-from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.answer_sizes import size_of
-from bitbrook.compute.remote import RemoteCompute, RemoteSettings
+from bitbrook.compute.remote import RemoteCompute
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import LimitExceeded, Overloaded
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log
-from bitbrook.stores.open_snapshots import open_snapshots
-from bitbrook.stores.ownership import Ownership
-from bitbrook.stores.sql import open_engine
 
 OWNER_BYTES = 1 << 30
 RECORDS = 2_000
@@ -56,27 +50,16 @@ LARGE: list[Question] = [
 
 @pytest.fixture
 def remote(
-    cluster: Any,
-    owner_settings: OwnerSettings,
+    make_server: Callable[..., RemoteCompute],
     schema: TableSchema,
     batch_of: Callable[..., Batch],
-    tmp_path: Any,
-) -> Iterator[RemoteCompute]:
+) -> RemoteCompute:
     """Four owners, each with a quarter of the records."""
-    database = open_engine(owner_settings.log_database)
-    remote = RemoteCompute(
-        RemoteSettings(OWNER_BYTES, 4, stalled_s=30.0),
-        cluster,
-        log=Log(database),
-        snapshots=open_snapshots(owner_settings.storage, tmp_path / "cache"),
-        ownership=Ownership(database),
-    )
+    remote = make_server()
     remote.reserve("d", 4 * OWNER_BYTES)
     remote.open_table(schema, deployment_id="d")
     remote.write("t", batch_of(range(RECORDS)))
-    yield remote
-    remote.close()
-    database.dispose()
+    return remote
 
 
 @pytest.mark.parametrize("question", LARGE, ids=lambda question: type(question).__name__)

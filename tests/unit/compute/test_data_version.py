@@ -7,9 +7,7 @@ again. Whenever it stands, what was answered must have all that was acknowledged
 
 import random
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,47 +15,24 @@ import pytest
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.questions import CountRecords
-from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.placing import OwnerName
-from bitbrook.compute.remote import RemoteCompute, RemoteSettings
+from bitbrook.compute.remote import RemoteCompute
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import PartitionUnavailable
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
-from bitbrook.stores.log import Log
-from bitbrook.stores.open_snapshots import open_snapshots
-from bitbrook.stores.ownership import Ownership
-from bitbrook.stores.sql import open_engine
 
 OWNER_BYTES = 1 << 30
 WRITES = 150
 
 
 @pytest.fixture
-def servers(
-    cluster: Any, owner_settings: OwnerSettings, schema: TableSchema, tmp_path: Path
-) -> Iterator[list[RemoteCompute]]:
+def servers(make_server: Callable[..., RemoteCompute], schema: TableSchema) -> list[RemoteCompute]:
     """Two servers with one table at two owners."""
-    with ExitStack() as closing:
-        # Others close the cluster.
-        closing.callback(setattr, cluster, "close", cluster.close)
-        cluster.close = lambda: None
-        servers = []
-        for number in range(2):
-            database = open_engine(owner_settings.log_database)
-            closing.callback(database.dispose)
-            server = RemoteCompute(
-                RemoteSettings(OWNER_BYTES, 4, stalled_s=30.0),
-                cluster,
-                log=Log(database),
-                snapshots=open_snapshots(owner_settings.storage, tmp_path / f"cache{number}"),
-                ownership=Ownership(database),
-            )
-            closing.callback(server.close)
-            servers.append(server)
-        servers[0].reserve("d", 2 * OWNER_BYTES)
-        servers[0].open_table(schema, deployment_id="d")
-        servers[1].note_table(schema)
-        yield servers
+    servers = [make_server() for _ in range(2)]
+    servers[0].reserve("d", 2 * OWNER_BYTES)
+    servers[0].open_table(schema, deployment_id="d")
+    servers[1].note_table(schema)
+    return servers
 
 
 def count(server: RemoteCompute) -> int:

@@ -5,20 +5,17 @@ a database that cannot be asked.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from bitbrook.compute.actor import OwnerSettings
-from bitbrook.compute.remote import RemoteCompute, RemoteSettings
+from bitbrook.compute.remote import RemoteCompute
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import PartitionUnavailable
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log
-from bitbrook.stores.open_snapshots import open_snapshots
-from bitbrook.stores.ownership import Ownership
 from bitbrook.stores.sql import open_engine
 
 OWNER_BYTES = 1 << 30
@@ -26,23 +23,12 @@ WAIT_S = 30.0
 
 
 @pytest.fixture
-def remote(
-    cluster: Any, owner_settings: OwnerSettings, tmp_path: Any, schema: TableSchema
-) -> Iterator[RemoteCompute]:
+def remote(make_server: Callable[..., RemoteCompute], schema: TableSchema) -> RemoteCompute:
     """Two owners that nobody replaces, with one table."""
-    database = open_engine(owner_settings.log_database)
-    remote = RemoteCompute(
-        RemoteSettings(OWNER_BYTES, 4, stalled_s=1e6),
-        cluster,
-        log=Log(database),
-        snapshots=open_snapshots(owner_settings.storage, tmp_path / "cache"),
-        ownership=Ownership(database),
-    )
+    remote = make_server(stalled_s=1e6)
     remote.reserve("d", 2 * OWNER_BYTES)
     remote.open_table(schema, deployment_id="d")
-    yield remote
-    remote.close()
-    database.dispose()
+    return remote
 
 
 def eventually(what: Callable[[], bool]) -> None:

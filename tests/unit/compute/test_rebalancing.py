@@ -9,54 +9,30 @@ for nobody.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
 
 from bitbrook.algebra.budget import Budget
 from bitbrook.algebra.questions import CountRecords
-from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.placing import OwnerName
-from bitbrook.compute.remote import RemoteCompute, RemoteSettings
+from bitbrook.compute.remote import RemoteCompute
 from bitbrook.engine.batch import Batch
 from bitbrook.schema.field_types import TableSchema
-from bitbrook.stores.log import Log
-from bitbrook.stores.open_snapshots import open_snapshots
-from bitbrook.stores.ownership import Ownership
-from bitbrook.stores.sql import open_engine
 
 OWNER_BYTES = 1 << 30
 QUIET_S = 0.3
+SETTINGS = {"stalled_s": 2.0, "rebalance_after_s": QUIET_S}
 TIMEOUT_S = 30.0
 
 
-def server_of(
-    cluster: Any, owner_settings: OwnerSettings, directory: Path, closing: ExitStack
-) -> RemoteCompute:
-    """Return one server more; it is closed with the others."""
-    database = open_engine(owner_settings.log_database)
-    closing.callback(database.dispose)
-    server = RemoteCompute(
-        RemoteSettings(OWNER_BYTES, 4, stalled_s=2.0, rebalance_after_s=QUIET_S),
-        cluster,
-        log=Log(database),
-        snapshots=open_snapshots(owner_settings.storage, directory),
-        ownership=Ownership(database),
-    )
-    closing.callback(server.close)
-    return server
-
-
 @pytest.fixture
-def remote(cluster: Any, owner_settings: OwnerSettings, tmp_path: Path) -> Iterator[RemoteCompute]:
+def remote(make_server: Callable[..., RemoteCompute]) -> RemoteCompute:
     """Two owners on one node; another node joins when a test says so."""
-    with ExitStack() as closing:
-        remote = server_of(cluster, owner_settings, tmp_path / "cache", closing)
-        remote.reserve("d", 2 * OWNER_BYTES)
-        yield remote
+    remote = make_server(**SETTINGS)
+    remote.reserve("d", 2 * OWNER_BYTES)
+    return remote
 
 
 @pytest.fixture
@@ -247,26 +223,20 @@ def test_a_deployment_goes_in_the_middle_of_a_move(
 def test_several_servers_move_one_owner_at_a_time(
     remote: RemoteCompute,
     cluster: Any,
-    owner_settings: OwnerSettings,
+    make_server: Callable[..., RemoteCompute],
     table: TableSchema,
     batch_of: Callable[..., Batch],
-    *,
-    tmp_path: Path,
 ) -> None:
     """Two more servers look at the same owners; all of them see that a node has joined."""
     remote.reserve("d", 4 * OWNER_BYTES)
     owners: list[int] = []
-    with ExitStack() as closing:
-        closing.callback(setattr, cluster, "close", cluster.close)
-        cluster.close = lambda: None
-        for number in range(2):
-            other = server_of(cluster, owner_settings, tmp_path / f"{number}", closing)
-            other.note_table(table)
-        with Clients(remote, batch_of):
-            cluster.room["n2"] = 10
-            eventually(lambda: owners.append(len(remote._ownership.owners())) or is_even(cluster))
-            # Nothing more happens: all is as it ought to be.
-            time.sleep(3 * QUIET_S)
+    for _ in range(2):
+        make_server(**SETTINGS).note_table(table)
+    with Clients(remote, batch_of):
+        cluster.room["n2"] = 10
+        eventually(lambda: owners.append(len(remote._ownership.owners())) or is_even(cluster))
+        # Nothing more happens: all is as it ought to be.
+        time.sleep(3 * QUIET_S)
     assert is_even(cluster)
     assert max(owners) == 5
     assert sorted(OwnerName.of(name).move for name in cluster.owners) == [0, 0, 1, 1]

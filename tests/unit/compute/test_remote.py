@@ -7,7 +7,7 @@ cannot be answered says which partitions are missing.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -28,15 +28,13 @@ from bitbrook.algebra.questions import (
 )
 from bitbrook.compute.actor import OwnerSettings
 from bitbrook.compute.holdings import Elsewhere
-from bitbrook.compute.remote import RemoteCompute, RemoteSettings
+from bitbrook.compute.remote import RemoteCompute
 from bitbrook.compute.requests import Parts, Refusal
 from bitbrook.engine.batch import Batch
 from bitbrook.engine.recovery import partition_name
 from bitbrook.errors import Overloaded, PartitionUnavailable, QuotaExceeded
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
 from bitbrook.stores.log import Log, Note
-from bitbrook.stores.open_snapshots import open_snapshots
-from bitbrook.stores.ownership import Ownership
 from bitbrook.stores.sql import open_engine
 
 OWNER_BYTES = 1 << 30
@@ -44,20 +42,11 @@ STALLED_S = 1.5
 
 
 @pytest.fixture
-def remote(cluster: Any, owner_settings: OwnerSettings, tmp_path: Any) -> Iterator[RemoteCompute]:
+def remote(make_server: Callable[..., RemoteCompute]) -> RemoteCompute:
     """Two owners with one open table."""
-    database = open_engine(owner_settings.log_database)
-    remote = RemoteCompute(
-        RemoteSettings(OWNER_BYTES, 4, stalled_s=STALLED_S),
-        cluster,
-        log=Log(database),
-        snapshots=open_snapshots(owner_settings.storage, tmp_path / "cache"),
-        ownership=Ownership(database),
-    )
+    remote = make_server(stalled_s=STALLED_S)
     remote.reserve("d", 2 * OWNER_BYTES)
-    yield remote
-    remote.close()
-    database.dispose()
+    return remote
 
 
 @pytest.fixture

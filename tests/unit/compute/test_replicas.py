@@ -6,7 +6,7 @@ each the first answer must count once. Copies are counted on nodes as owners com
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -25,16 +25,11 @@ from bitbrook.algebra.questions import (
     RecordIds,
 )
 from bitbrook.compute import hedging
-from bitbrook.compute.actor import OwnerSettings
-from bitbrook.compute.remote import RemoteCompute, RemoteSettings
+from bitbrook.compute.remote import RemoteCompute
 from bitbrook.compute.requests import Asked, Refusal, ReplicaAnswer, Spending, form_of
 from bitbrook.engine.batch import Batch
 from bitbrook.errors import Cancelled, PartitionUnavailable
 from bitbrook.schema.field_types import FieldSchema, FieldType, TableSchema
-from bitbrook.stores.log import Log
-from bitbrook.stores.open_snapshots import open_snapshots
-from bitbrook.stores.ownership import Ownership
-from bitbrook.stores.sql import open_engine
 from bitbrook.telemetry.metrics import read_metrics
 
 OWNER_BYTES = 1 << 30
@@ -66,21 +61,12 @@ def deaf(cluster: Any) -> Deafness:
 
 
 @pytest.fixture
-def remote(cluster: Any, owner_settings: OwnerSettings, tmp_path: Any) -> Iterator[RemoteCompute]:
+def remote(cluster: Any, make_server: Callable[..., RemoteCompute]) -> RemoteCompute:
     """Two owners, each with a replica on another node."""
     cluster.room = {"n1": 10, "n2": 10}
-    database = open_engine(owner_settings.log_database)
-    remote = RemoteCompute(
-        RemoteSettings(OWNER_BYTES, 4, stalled_s=30.0, read_replicas=1),
-        cluster,
-        log=Log(database),
-        snapshots=open_snapshots(owner_settings.storage, tmp_path / "cache"),
-        ownership=Ownership(database),
-    )
+    remote = make_server(read_replicas=1)
     remote.reserve("d", 2 * OWNER_BYTES)
-    yield remote
-    remote.close()
-    database.dispose()
+    return remote
 
 
 @pytest.fixture
