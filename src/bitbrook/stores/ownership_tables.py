@@ -1,6 +1,6 @@
 """Tables of the log's database that say who owns which partition, and what their users share.
 
-`ownership.Ownership` and `owner_moves.OwnerMoves` read and change them; nobody else does.
+`ownership.Ownership` and `owner_moves.OwnerMoves` alone change them; others only read.
 """
 
 from collections.abc import Collection
